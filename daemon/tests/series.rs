@@ -33,13 +33,13 @@ fn chosen_streams_are_series_of_their_numbers_and_others_are_not() {
         assert_eq!((of("yhat_lower"), of("yhat_upper")), (quantile("0.05"), quantile("0.95")));
     }
     let score = value(&text, "anomaly_score{stream=\"shop-1\"}").unwrap();
-    assert!((0.0..1.0).contains(&score) && !text.contains("page") && !text.contains("db"), "{text}");
+    assert!((0.0..1.5).contains(&score) && !text.contains("page") && !text.contains("db"), "{text}");
     assert_eq!(value(&text, "surmise_series_left_out"), Some(0.0));
     // an odd event is seen by its score, and a second stream does not fit into twelve series
     assert_eq!(host.post("/api/v1/streams/shop-1/events", "{\"data\":{\"ms\":9000,\"page\":\"p0\"}}\n").0, 200);
     assert_eq!(host.post("/api/v1/streams/shop-2/events", &body).0, 200);
     let text = host.get_text("/api/v1/series").1;
-    assert!(value(&text, "anomaly_score{stream=\"shop-1\"}").unwrap() > score.max(0.4), "{text}");
+    assert!(value(&text, "anomaly_score{stream=\"shop-1\"}").unwrap() > score.max(1.0), "{text}");
     assert!(!text.contains("shop-2") && value(&text, "surmise_series_left_out") == Some(1.0), "{text}");
     host.stop();
 }

@@ -19,7 +19,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_config::SeriesTable;
-use surmise_event::{Expected, FieldKind};
+use surmise_event::{BudgetSpan, Expected, FieldKind};
+use surmise_learner::Learner;
 use tokio::time::{Instant, timeout_at};
 
 /// How long an answer may take. Prometheus waits for ten seconds, if it is not told otherwise.
@@ -28,6 +29,10 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 const STREAMS_TOGETHER: usize = 8;
 /// Series of a number: its mean and the two ends of its interval.
 const NUMBER_SERIES: usize = 3;
+/// Tens by which an event is rarer than every one where its score, between 0 and 1, is a half.
+const HALF_SCORE_DECADES: f64 = 4.0;
+/// The rarity that the least strict budget allows: one event in so many.
+const BUDGET_EVENTS_MIN: f64 = 10.0;
 /// Levels of the ends of the interval that the next value is in nine times in ten.
 const INTERVAL_LEVELS: [&str; 2] = ["0.05", "0.95"];
 
@@ -57,13 +62,35 @@ fn chosen(hub: &Hub, grant: &Grant, table: &SeriesTable) -> (Vec<Arc<StreamView>
     (fitting, beyond.len())
 }
 
-/// What is expected of the numbers of a stream's next event.
-async fn numbers(hub: &Hub, view: &StreamView) -> Result<Vec<NumberSeries>, ProblemResponse> {
-    if number_fields(view) == 0 {
-        return Ok(Vec::new());
-    }
-    let question = |snapshot: &Snapshot| {
+/// How many events of a stream its budget of alarms has for one incident. A budget of so many incidents in a span of
+/// time promises more of them where events are few, so there it is what was promised of the events so far.
+fn budget_events(learner: &Learner) -> f64 {
+    let budget = learner.options().alarm_budget;
+    let promised = learner.budget_account().promised;
+    let rate = match budget.per {
+        BudgetSpan::Seconds(_) if promised > 0.0 => promised / learner.offset().max(1) as f64,
+        BudgetSpan::Events(_) | BudgetSpan::Seconds(_) => budget.per_event(None),
+    };
+    (1.0 / rate).max(BUDGET_EVENTS_MIN)
+}
+
+/// The anomaly score in units of the budget, for rules that look for more than 1: how many tens an event is rare by,
+/// over how many the budget asks for.
+fn budgeted(score: f64, budget_events: f64) -> f64 {
+    let decades = HALF_SCORE_DECADES * score / (1.0 - score);
+    decades / budget_events.log10()
+}
+
+/// What is asked of a stream: how many events its budget has for one incident, and what is expected of the numbers of
+/// its next event.
+async fn asked_of(hub: &Hub, view: &StreamView) -> Result<(f64, Vec<NumberSeries>), ProblemResponse> {
+    let has_numbers = number_fields(view) > 0;
+    let question = move |snapshot: &Snapshot| {
         let learner = &snapshot.learner;
+        let budget = budget_events(learner);
+        if !has_numbers {
+            return Some((budget, Vec::new()));
+        }
         let expected = learner.forecast(None, 1, 1).pop()?.fields;
         let number = |(name, expected): (String, Expected)| match expected {
             Expected::Number { mean, quantiles, .. } => {
@@ -76,10 +103,11 @@ async fn numbers(hub: &Hub, view: &StreamView) -> Result<Vec<NumberSeries>, Prob
             let field = learner.schema().fields.iter().find(|field| *field.name == **name);
             field.is_some_and(|field| field.kind == FieldKind::Number)
         };
-        Some(expected.into_iter().filter(|(name, _)| is_number(name)).filter_map(number).collect())
+        let numbers = expected.into_iter().filter(|(name, _)| is_number(name)).filter_map(number);
+        Some((budget, numbers.collect()))
     };
-    let (numbers, _) = predict(hub, &view.name, Cost::Brief, AnswerSize { horizon: 1, top: 1 }, question).await?;
-    Ok(numbers)
+    let (asked, _) = predict(hub, &view.name, Cost::Brief, AnswerSize { horizon: 1, top: 1 }, question).await?;
+    Ok(asked)
 }
 
 /// `GET /api/v1/series`: the series of the streams that the configuration chooses.
@@ -94,19 +122,19 @@ pub async fn series(
     let asked = stream::iter(views).map(|view| {
         let hub = hub.clone();
         async move {
-            let numbers = timeout_at(until, numbers(&hub, &view)).await.ok().and_then(Result::ok);
-            (view, numbers)
+            let answer = timeout_at(until, asked_of(&hub, &view)).await.ok().and_then(Result::ok);
+            (view, answer)
         }
     });
     let answers: Vec<_> = asked.buffered(STREAMS_TOGETHER).collect().await;
     let mut all = Vec::new();
-    for (view, numbers) in answers {
-        left_out += usize::from(numbers.is_none());
-        all.push(StreamSeries {
-            stream: view.name.clone(),
-            score: view.last_score(),
-            numbers: numbers.unwrap_or_default(),
-        });
+    for (view, answer) in answers {
+        let Some((budget, numbers)) = answer else {
+            left_out += 1;
+            continue;
+        };
+        let score = view.last_score().map(|score| budgeted(score, budget));
+        all.push(StreamSeries { stream: view.name.clone(), score, numbers });
     }
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&all, left_out)).into_response())
 }
@@ -128,11 +156,12 @@ fn exposition(all: &[StreamSeries], left_out: usize) -> String {
             }
         }
     }
-    begin(&mut text, "anomaly_score", "How unusual the latest event is for its stream, from 0 to 1");
+    let help = "How rare the latest event is for its stream: above 1, rarer than the budget of alarms allows";
+    begin(&mut text, "anomaly_score", help);
     for (stream, score) in all.iter().filter_map(|one| Some((&one.stream, one.score?))) {
         let _ = writeln!(text, "anomaly_score{{stream=\"{}\"}} {score}", escaped(stream));
     }
-    let help = "Chosen streams without predictions here: beyond series_max, not learning, or too slow to answer";
+    let help = "Chosen streams without series here: beyond series_max, not learning, or too slow to answer";
     begin(&mut text, "surmise_series_left_out", help);
     let _ = writeln!(text, "surmise_series_left_out {left_out}");
     text
@@ -150,6 +179,25 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_event::Schema;
+    use surmise_learner::Options;
+
+    #[test]
+    fn a_score_is_above_one_for_what_is_rarer_than_the_budget_allows() {
+        // once in 10,000 events scores a half, and once in a hundred a third
+        assert!((budgeted(0.5, 1e4) - 1.0).abs() < 1e-12 && (budgeted(1.0 / 3.0, 100.0) - 1.0).abs() < 1e-12);
+        assert!(budgeted(0.5, 1e5) < 1.0 && budgeted(0.51, 1e4) > 1.0);
+        assert_eq!(budgeted(0.0, 1e4), 0.0);
+    }
+
+    #[test]
+    fn a_budget_is_so_many_events_for_an_incident() {
+        let of = |budget: &str| {
+            let options = Options { alarm_budget: budget.parse().unwrap(), ..Options::default() };
+            budget_events(&Learner::new(Schema::default(), options).unwrap())
+        };
+        assert_eq!([of("1/500"), of("2/500"), of("1/day"), of("1/1")], [500.0, 250.0, 10_000.0, 10.0]);
+    }
 
     #[test]
     fn series_of_one_name_are_together_and_what_is_not_known_is_left_out() {
