@@ -254,3 +254,35 @@ fn a_second_daemon_on_a_directory_is_refused() {
     assert_eq!(host.get("/-/healthy").0, 200);
     host.stop();
 }
+
+#[test]
+fn events_of_cloud_events_are_lines_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
+    let event = |id: &str, data: Value| {
+        json!({"specversion": "1.0", "id": id, "source": "/shop", "type": "seen", "subject": "u7", "data": data})
+            .to_string()
+    };
+    // after a hello, beside lines of the protocol, and one that is sent again is learnt once
+    let mut w = host.connect();
+    w.hello(json!({"stream": "web", "want": ["outcome"]}));
+    w.say(&event("1", json!("/home")));
+    let outcome = w.hear()["outcome"].clone();
+    assert_eq!((&outcome["key"], &outcome["offset"]), (&json!("u7"), &json!(0)), "{outcome}");
+    w.say(&event("1", json!("/home")));
+    w.say(r#"{"key":"u7","data":"/cart"}"#);
+    let next = std::iter::repeat_with(|| w.hear()).find(|reply| reply["outcome"].is_object()).unwrap();
+    assert_eq!(next["outcome"]["offset"], 1, "{next}");
+    // on a plain connection, from its first line on
+    let mut plain = host.connect();
+    plain.say(&event("2", json!({"page": "/home"})));
+    plain.say(&event("3", json!({"page": "/cart"})).replace("1.0", "0.3"));
+    let error = plain.hear()["error"].clone();
+    assert_eq!((&error["field"], &error["line"]), (&json!("specversion"), &json!(2)), "{error}");
+    // nothing is acknowledged there, so it is waited for
+    let logged = || host.get("/api/v1/streams/default/events?from=0").1["events"].clone();
+    let first = std::iter::repeat_with(logged).map(|events| events[0]["event"].clone()).find(Value::is_object);
+    let first = first.unwrap();
+    assert_eq!((&first["key"], &first["data"]["page"]), (&json!("u7"), &json!("/home")), "{first}");
+    host.stop();
+}

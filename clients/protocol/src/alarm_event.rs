@@ -1,6 +1,6 @@
 //! Alarms as the daemon tells them: to those that follow a stream, and in lists.
 
-use crate::line::EventLine;
+use crate::event_line::EventLine;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record, format_time};

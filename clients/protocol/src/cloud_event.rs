@@ -3,10 +3,11 @@
 
 use crate::datum::DataSeed;
 use crate::diagnose::{Scope, diagnose};
-use crate::line::{EventLine, SentId};
+use crate::event_line::EventLine;
+use crate::line_value::SentId;
 use crate::wording::bad_utf8;
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny};
 use std::marker::PhantomData;
 use surmise_event::{Data, Record, Refusal, RefusalCode, parse_time};
 
@@ -41,6 +42,19 @@ fn read_data<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Data>, D::Error> 
     DataSeed.deserialize(d).map(Some)
 }
 
+/// The attribute that says of an object that it is an event of CloudEvents.
+pub(crate) const SPECVERSION: &str = "specversion";
+
+/// Whether a text is a JSON object with the attribute that only an event of CloudEvents has.
+pub(crate) fn is_cloud_event(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Marked {
+        #[serde(rename = "specversion")]
+        _version: IgnoredAny,
+    }
+    text.contains(SPECVERSION) && serde_json::from_str::<Marked>(text).is_ok()
+}
+
 /// Reads an event in the JSON format of CloudEvents.
 ///
 /// # Errors
@@ -72,7 +86,7 @@ impl CloudEvent {
     /// # Errors
     /// An attribute is missing, or is none that is understood.
     pub fn into_line(self) -> Result<EventLine, Refusal> {
-        let version = needed("specversion", self.specversion)?;
+        let version = needed(SPECVERSION, self.specversion)?;
         if version != VERSION {
             let reason = format!("version {version:?} of CloudEvents is not understood, but {VERSION} is");
             return Err(Refusal::new(RefusalCode::WrongType, "specversion", reason));

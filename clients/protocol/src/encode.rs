@@ -1,6 +1,6 @@
 //! Writing events as lines.
 
-use crate::line::EventLine;
+use crate::event_line::EventLine;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, format_time};
 
@@ -51,8 +51,11 @@ impl Serialize for EventLine {
         if let Some(seq) = self.seq {
             m.serialize_entry("seq", &seq)?;
         }
-        if let Some(id) = &self.id {
-            m.serialize_entry("id", &id.id)?;
+        match &self.id {
+            None => {}
+            Some(id) if id.source.is_empty() => m.serialize_entry("id", &id.id)?,
+            // a line has no source, and ids of CloudEvents are of their source alone
+            Some(id) => m.serialize_entry("id", &format!("{} {}", id.source, id.id))?,
         }
         if let Some(stream) = &self.stream {
             m.serialize_entry("stream", stream)?;

@@ -113,6 +113,7 @@ mod cloud_event;
 mod datum;
 mod diagnose;
 mod encode;
+mod event_line;
 mod hello;
 mod history;
 mod json_log;
@@ -130,12 +131,12 @@ mod wording;
 
 pub use alarm_event::{AlarmEvent, AlarmList, event_json, event_parts};
 pub use cloud_event::{CloudEvent, parse_cloud_data, parse_cloud_event};
+pub use event_line::EventLine;
 pub use hello::{Hello, LineFormat, PROTOCOL, Want};
 pub use history::{HistoryAnswer, HistoryPoint, LossWindow};
 pub use json_log::{is_time_name, take_time};
-pub use line::{
-    EventLine, LINE_BYTES_MAX, ProducerLine, SentId, parse_bare, parse_line, parse_plain, parse_plain_untimed,
-};
+pub use line::{LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
+pub use line_value::SentId;
 pub use logged::{LoggedEvent, LoggedEvents};
 pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use replays::{Replay, ReplayBegin, ReplayList, ReplayPoint, ReplaySpec, ReplayState};

@@ -3,12 +3,13 @@
 //! Each line is read once, strictly, without keeping track of places. Only a line that fails is read a second time by
 //! [`crate::diagnose`], which finds out where and why.
 
+use crate::cloud_event::{SPECVERSION, is_cloud_event, parse_cloud_event};
 use crate::datum::{DataSeed, FieldSeed, NamedData};
 use crate::diagnose::{Scope, diagnose};
+use crate::event_line::EventLine;
 use crate::hello::Hello;
 use crate::json_log::{is_process_stream, take_time};
 use crate::line_key::LineKey;
-pub use crate::line_value::SentId;
 use crate::line_value::{ID, LooseValue, TimeStamp, WholeNumber, protocol_time, sent_id};
 use crate::wording::{KeyFault, bad_utf8};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -27,20 +28,8 @@ pub enum ProducerLine {
     Event(EventLine),
 }
 
-/// An event as a producer sends it: a record with its number and its stream.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct EventLine {
-    /// The producer's own number of the event, by which a repetition is recognised.
-    pub seq: Option<u64>,
-    /// The id of the event, by which a repetition is recognised where nobody numbers events.
-    pub id: Option<SentId>,
-    /// The name of the event's stream; without it the event belongs to the stream of the hello or of the listener.
-    pub stream: Option<String>,
-    /// The values, key and time of the event.
-    pub record: Record,
-}
-
-/// Reads a line of a connection that began with a hello, or the hello itself: a JSON object of the protocol.
+/// Reads a line of a connection that began with a hello, or the hello itself: a JSON object of the protocol, or an
+/// event of CloudEvents, which its `specversion` tells.
 ///
 /// # Errors
 /// A refusal that names the part of the line that is at fault.
@@ -53,8 +42,9 @@ pub fn parse_line(line: &[u8]) -> Result<ProducerLine, Refusal> {
 /// Reads a line of a plain connection: one JSON value or one bare symbol.
 ///
 /// An object with a key of the protocol is an event of the protocol, and any other object is the record itself, as a
-/// line of a JSON log is: its time, under one of the names that loggers give it, is the event's. Other JSON values are
-/// the event. A line that is no JSON and does not begin with `{` is a symbol.
+/// line of a JSON log is: its time, under one of the names that loggers give it, is the event's. One with `specversion`
+/// is an event of CloudEvents. Other JSON values are the event. A line that is no JSON and does not begin with `{` is a
+/// symbol.
 ///
 /// # Errors
 /// A refusal that names the part of the line that is at fault.
@@ -119,9 +109,14 @@ fn parse_whole<'a, S: DeserializeSeed<'a>>(text: &'a str, seed: S) -> Result<S::
     Ok(value)
 }
 
-/// Reads a line, and reads it again for the reason if that fails.
+/// Reads a line, and reads it again for the reason if that fails. An event of CloudEvents fails, as its attributes are
+/// no keys of the protocol; so only what does is looked at for being one.
 fn read(text: &str, seed: LineSeed) -> Result<ProducerLine, Refusal> {
-    parse_whole(text, seed).map_err(|_| diagnose(text.as_bytes(), seed, Scope::Line))
+    match parse_whole(text, seed) {
+        Ok(line) => Ok(line),
+        Err(_) if is_cloud_event(text) => parse_cloud_event(text.as_bytes()).map(ProducerLine::Event),
+        Err(_) => Err(diagnose(text.as_bytes(), seed, Scope::Line)),
+    }
 }
 
 /// How a line's object is read that has fields outside `data`.
@@ -260,6 +255,10 @@ impl GatheredLine {
         }
         if let (Some((name, _)), true) = (loose.items.first(), is_protocol) {
             return Err(KeyFault::unknown_in_event(name));
+        }
+        // without data, an event of CloudEvents looks like a record
+        if loose.items.iter().any(|(name, _)| **name == *SPECVERSION) {
+            return Err(KeyFault::unknown_in_event(SPECVERSION));
         }
         if loose.items.is_empty() {
             line.record.time_us = match plain_time {

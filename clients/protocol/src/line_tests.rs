@@ -1,6 +1,7 @@
 //! Tests of reading lines: the examples of the documentation, refusals and their fields, and random bytes.
 
 use super::*;
+use crate::line_value::SentId;
 use proptest::prelude::*;
 
 fn event(line: &str) -> EventLine {
@@ -246,6 +247,42 @@ fn an_id_is_one_where_the_line_is_an_event_and_a_field_where_it_is_a_record() {
     let refusal = parse_plain(br#"{"id":"a","data":1,"kye":2}"#).unwrap_err();
     assert_eq!(refusal.field, "kye");
     assert!(parse_plain(br#"{"id":"a","data":1,"id":"b"}"#).is_err());
+}
+
+#[test]
+fn a_line_with_a_specversion_is_an_event_of_cloud_events() {
+    let event = |text: &str| match parse_plain(text.as_bytes()).unwrap() {
+        ProducerLine::Event(event) => event,
+        ProducerLine::Hello(hello) => panic!("{hello:?}"),
+    };
+    let attributes = r#""id":"A1","source":"/shop","type":"seen","subject":"u7","time":"2026-11-23T12:00:00Z""#;
+    // wherever the version stands, and with data or without
+    for text in [
+        format!(r#"{{"specversion":"1.0",{attributes},"data":{{"page":"/cart"}}}}"#),
+        format!(r#"{{{attributes},"data":{{"page":"/cart"}},"specversion":"1.0","extension":7}}"#),
+        format!(r#"{{{attributes},"specversion":"1.0"}}"#),
+    ] {
+        let EventLine { id, record, .. } = event(&text);
+        let id = id.unwrap();
+        assert_eq!((&*id.source, &*id.id, record.key.as_deref()), ("/shop", "A1", Some("u7")), "{text}");
+        assert_eq!(record.time_us, Some(1_795_435_200_000_000), "{text}");
+        let page = Data::Fields(vec![("page".into(), Datum::Text("/cart".into()))]);
+        assert_eq!(record.data, if text.contains("data") { page } else { Data::None }, "{text}");
+        assert_eq!(parse_line(text.as_bytes()), parse_plain(text.as_bytes()), "{text}");
+        assert_eq!(parse_plain_untimed(text.as_bytes()), parse_plain(text.as_bytes()), "{text}");
+    }
+    // what it lacks is named, and the word within data or behind a name makes no such event
+    let lacking = r#"{"specversion":"1.0","id":"1","source":"/s","data":1}"#;
+    for refusal in [parse_plain(lacking.as_bytes()), parse_line(lacking.as_bytes())].map(Result::unwrap_err) {
+        assert_eq!((refusal.code, &*refusal.field), (RefusalCode::MissingField, "type"));
+    }
+    for other in [r#"{"data":{"specversion":"1.0"}}"#, r#"{"a":{"specversion":"1.0"}}"#, r#"{"a":"specversion"}"#] {
+        assert!(event(other).id.is_none() && event(other).record.data != Data::None, "{other}");
+    }
+    // ids of two sources stay two when they are sent on as lines
+    let mut line = Vec::new();
+    event(&format!(r#"{{"specversion":"1.0",{attributes},"data":1}}"#)).write_line(&mut line).unwrap();
+    assert!(String::from_utf8(line).unwrap().contains(r#""id":"/shop A1""#));
 }
 
 proptest! {

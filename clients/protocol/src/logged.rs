@@ -1,6 +1,6 @@
 //! Events of the log, as the daemon gives them back.
 
-use crate::line::EventLine;
+use crate::event_line::EventLine;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use surmise_event::{Record, format_time};
