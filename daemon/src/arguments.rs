@@ -40,4 +40,4 @@ checkpoint of every stream, and leave; so does closing the terminal. SIGHUP read
 
 The log goes to standard error. If that takes nothing, lines are lost and counted, and everything else goes on.
 
-Exit codes: 0 done, 1 the self-test found a difference, 64 wrong usage or configuration, 70 internal error, or leaving took longer than shutdown.grace, 74 the store cannot be used.";
+Exit codes: 0 done, 64 wrong usage or configuration, 70 internal error, a difference in the self-test, or leaving took longer than shutdown.grace, 74 the store cannot be used.";

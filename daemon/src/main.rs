@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     };
     if args.self_test {
         let agree = surmised::self_test(surmise_device::find, &mut std::io::stdout().lock());
-        return if agree.unwrap_or(false) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return if agree.unwrap_or(false) { ExitCode::SUCCESS } else { EXIT_INTERNAL.into() };
     }
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,

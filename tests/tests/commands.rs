@@ -235,6 +235,11 @@ fn a_daemon_is_fed_watched_and_asked() {
     let unknown = d.surmise(&["checkpoint", "restore", "web", "the second"]);
     let said = String::from_utf8_lossy(&unknown.stderr);
     assert!(!unknown.status.success() && said.contains("\"the second\""), "{said}");
+    for (args, what) in [(&["completions", "bash"][..], "script"), (&["config", "reference"], "Markdown")] {
+        let out = d.surmise(&[args, &["--output", "json"]].concat());
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(64) && out.stdout.is_empty() && said.contains(what), "{said}");
+    }
     // a live feed shows what comes while it is open
     let mut watch = d.client(&["watch", "web", "--all", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut feed = BufReader::new(watch.stdout.take().unwrap());

@@ -65,7 +65,10 @@ pub(crate) fn run(global: &Global, args: &ConfigArgs) -> Result<(), Failure> {
         ConfigCommand::Show { config: None } => show(global, &asked(global)?),
         ConfigCommand::Check { file } => check(global, file),
         ConfigCommand::Diff { file } => diff(global, file),
-        ConfigCommand::Reference => Ok(print_line(surmise_config::reference_page().trim_end())?),
+        ConfigCommand::Reference => {
+            global.check_no_json("the reference is Markdown")?;
+            Ok(print_line(surmise_config::reference_page().trim_end())?)
+        }
     }
 }
 

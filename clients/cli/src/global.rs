@@ -34,6 +34,14 @@ impl Global {
         self.output == Output::Json
     }
 
+    /// Refuses to print as JSON what is none, as who asked for it would read something else.
+    ///
+    /// # Errors
+    /// JSON was asked for.
+    pub(crate) fn check_no_json(&self, what: &str) -> Result<(), Failure> {
+        if self.json() { Err(Failure::usage(format!("{what}, never JSON; leave out --output json"))) } else { Ok(()) }
+    }
+
     /// The daemon's HTTP interface.
     ///
     /// # Errors

@@ -102,6 +102,7 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Demo(a) => demo::run(&global, &a),
         Command::Share(a) => share::run(&a, <Cli as CommandFactory>::command()),
         Command::Completions { shell } => {
+            global.check_no_json("completions are a script for a shell")?;
             clap_complete::generate(shell, &mut <Cli as CommandFactory>::command(), "surmise", &mut std::io::stdout());
             Ok(())
         }
