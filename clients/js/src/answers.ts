@@ -660,6 +660,9 @@ export interface LossWindow {
   simple_bits_per_event: number;
 }
 
+/** How near the budget of memory is. */
+export type MemoryStatus = "ok" | "soft_limit" | "hard_limit";
+
 /** A part of a model that has a name. */
 export interface NamedPart {
   /** What it is. */
@@ -1191,6 +1194,8 @@ export interface SystemReport {
   gradient_jobs_waiting: number;
   /** The limits. */
   limits: UsedLimit[];
+  /** How near the budget of memory (`limits.memory`) is. */
+  memory_status: MemoryStatus;
   /** Threads that own streams. */
   owners: number;
 }

@@ -1,6 +1,7 @@
 //! `GET /api/v1/system`: limits of the daemon, and how near each of them is.
 
 use super::rows::now_us;
+use crate::budget::Pressure;
 use crate::hub::Hub;
 use axum::Json;
 use axum::extract::State;
@@ -15,6 +16,8 @@ use std::sync::atomic::Ordering;
 pub struct SystemReport {
     /// Threads that own streams.
     owners: usize,
+    /// How near the budget of memory (`limits.memory`) is.
+    memory_status: MemoryStatus,
     /// The limits.
     limits: Vec<UsedLimit>,
     /// The databases of the store.
@@ -31,6 +34,28 @@ pub struct SystemReport {
     device: String,
     /// Of each size of network whose updates wait, what computes them, and why.
     device_choices: Vec<String>,
+}
+
+/// How near the budget of memory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum MemoryStatus {
+    /// There is room.
+    Ok,
+    /// What can be had again is shed.
+    SoftLimit,
+    /// New streams and fields are refused.
+    HardLimit,
+}
+
+impl From<Pressure> for MemoryStatus {
+    fn from(pressure: Pressure) -> MemoryStatus {
+        match pressure {
+            Pressure::None => MemoryStatus::Ok,
+            Pressure::Shed => MemoryStatus::SoftLimit,
+            Pressure::Refuse => MemoryStatus::HardLimit,
+        }
+    }
 }
 
 /// A limit, and how near it is.
@@ -121,6 +146,7 @@ pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
     let jobs = hub.workers.as_ref().map(|pool| pool.jobs()).unwrap_or_default();
     let answer = SystemReport {
         owners: hub.owners().len(),
+        memory_status: hub.budget.pressure().into(),
         limits,
         databases,
         checkpoints_pending: pending,
@@ -131,4 +157,22 @@ pub async fn system(State(hub): State<Arc<Hub>>) -> Response {
         device_choices: hub.devices.choices(),
     };
     Json(answer).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::MemoryBudget;
+
+    #[test]
+    fn the_budget_of_memory_is_told_in_a_word() {
+        let budget = MemoryBudget::new(1600);
+        let word = |bytes: u64| {
+            budget.count(0, bytes);
+            let told = serde_json::to_value(MemoryStatus::from(budget.pressure())).unwrap();
+            budget.count(bytes, 0);
+            told
+        };
+        assert_eq!([1050, 1290, 1440].map(word), ["ok", "soft_limit", "hard_limit"]);
+    }
 }
