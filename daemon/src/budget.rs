@@ -6,7 +6,7 @@
 //! Owners count the bytes of their streams as these grow and shrink; a look at what the system says is resident sets
 //! the count right. Near the bound owners shed what can be had again, in this order: snapshots that nobody read for a
 //! second, then streams that were idle for longest, which sleep until they are needed again. At the bound new streams
-//! and new fields are refused by name. What a stream learns never depends on it.
+//! and new fields are refused by name, and busy streams take turns. What a stream learns never depends on it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 const SHED_PERCENT: u64 = 85;
 const SHED_TO_PERCENT: u64 = 75;
 const REFUSE_PERCENT: u64 = 92;
+/// Parts of a hundred of the budget down to which busy streams take turns.
+const STREAMS_PERCENT: u64 = 60;
 /// The time after which what was shed has gone back to the system, which the allocator sees to within a second.
 const RETURNED_AFTER_MS: u64 = 2000;
 /// The part of the budget that is kept for copies at least, and at most.
@@ -158,9 +160,13 @@ impl MemoryBudget {
         }
     }
 
-    /// Notes that streams were put to sleep.
+    /// Notes that streams were put to sleep. Where that goes on and on, what is resident is looked at all the same, now
+    /// and then.
     pub fn note_shed(&self, uptime_ms: u64) {
-        self.unseen_until_ms.store(uptime_ms + RETURNED_AFTER_MS, Ordering::Relaxed);
+        let until = self.unseen_until_ms.load(Ordering::Relaxed);
+        if uptime_ms >= until {
+            self.unseen_until_ms.store(uptime_ms + RETURNED_AFTER_MS, Ordering::Relaxed);
+        }
     }
 
     /// Bytes that the process takes: what was resident at the latest look, and what was counted since. What streams
@@ -172,9 +178,19 @@ impl MemoryBudget {
 
     /// Whether streams take more than so many parts of a hundred of what is not kept for copies.
     fn is_above(&self, percent: u64) -> bool {
+        self.is_above_with(0, percent)
+    }
+
+    /// The same if they took so many bytes more.
+    fn is_above_with(&self, more: u64, percent: u64) -> bool {
         let kept = self.kept_for_copies();
         let copies = self.copies.load(Ordering::Relaxed) + self.returning.load(Ordering::Relaxed);
-        self.used_bytes().saturating_sub(copies.min(kept)) > (self.limit_bytes - kept) / 100 * percent
+        self.used_bytes().saturating_sub(copies.min(kept)) + more > (self.limit_bytes - kept) / 100 * percent
+    }
+
+    /// Whether a stream that takes so many bytes may wake without that something new is refused.
+    pub fn has_room_for(&self, bytes: u64) -> bool {
+        !self.is_above_with(bytes, REFUSE_PERCENT)
     }
 
     /// How near the budget is.
@@ -189,6 +205,13 @@ impl MemoryBudget {
     /// Whether enough was shed.
     pub fn is_relieved(&self) -> bool {
         !self.is_above(SHED_TO_PERCENT)
+    }
+
+    /// The bytes by which streams alone take more than they may where memory is short. What else the process takes is
+    /// not made less by streams that sleep.
+    pub fn streams_excess(&self) -> u64 {
+        let most = (self.limit_bytes - self.kept_for_copies()) / 100 * STREAMS_PERCENT;
+        self.counted_bytes().saturating_sub(most)
     }
 
     /// Why something new is refused.

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use surmise_tests::{TestDaemon, Wire};
+use surmise_tests::{TestDaemon, Wire, surmise};
 
 /// Resident memory of a stream of one event, and of a daemon beside its streams.
 const STREAM_BYTES_MAX: u64 = 90_000;
@@ -198,4 +198,49 @@ fn the_budget_holds_and_the_first_streams_are_undisturbed() {
     eprintln!("scale {scale}, {:.0?}: {} of {limit_mib} MiB at most, refused {reasons:?}", begun.elapsed(), most >> 20);
     assert_eq!(first_hashes(&daemon), want);
     assert!(most <= (limit_mib << 20) / 10 * 11, "{} MiB are resident of {limit_mib}", most >> 20);
+}
+
+/// An event of a stream whose models grow: many keys, many symbols, numbers.
+fn growing_event(stream: u64, n: u64) -> Value {
+    let mut mixed = (stream << 32 | n).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^= mixed >> 29;
+    json!({"key": format!("k{}", mixed % 3000), "data": {
+        "page": format!("/p{}", mixed % 1999), "user": format!("u{}", mixed % 6007), "ms": mixed % 97, "rate": n % 24
+    }})
+}
+
+/// Streams that are all busy, and together take twice the budget: they take turns. `SURMISE_BUSY` and
+/// `SURMISE_BUSY_EVENTS` say how many there are, and how many events each has.
+#[test]
+fn busy_streams_take_turns_and_stay_within_the_budget_together() {
+    let (streams, events) = (setting("SURMISE_BUSY", 100u64), setting("SURMISE_BUSY_EVENTS", 2000u64));
+    let dir = tempfile::tempdir().unwrap();
+    let budget = 512u64 << 20;
+    let toml = "[limits]\nmemory = \"512MiB\"\n[model]\nnetwork = \"off\"\nmemory_mib = 12\n";
+    let daemon = TestDaemon::start_with(&dir.path().join("state"), toml, &[]);
+    let begun = Instant::now();
+    std::thread::scope(|s| {
+        for stream in 0..streams {
+            let daemon = &daemon;
+            s.spawn(move || {
+                let all = (0..events).map(|n| (format!("busy-{stream}"), growing_event(stream, n)));
+                assert_eq!(send(daemon, &format!("p{stream}"), all), Vec::<Value>::new());
+            });
+        }
+    });
+    let (took, peak) = (begun.elapsed(), daemon.peak_memory());
+    let metrics = daemon.text("/metrics");
+    let turns = metrics.lines().find(|line| line.starts_with("surmise_shed_total{what=\"busy streams\"}"));
+    eprintln!("{streams} busy streams in {took:.1?}, {} MiB at most of {}; {turns:?}", peak >> 20, budget >> 20);
+    assert!(peak <= budget * 5 / 4, "{peak} bytes of {budget}");
+    assert!(turns.is_some(), "they took turns");
+    let events_file = dir.path().join("busy.ndjson");
+    for stream in [0, streams - 1] {
+        let lines: String = (0..events).map(|n| growing_event(stream, n).to_string() + "\n").collect();
+        std::fs::write(&events_file, lines).unwrap();
+        let options = ["--set", "network=off", "--set", "memory_mib=12", "--set", "keys_mib=32", "--output", "json"];
+        let replayed = surmise([&["replay", events_file.to_str().unwrap()], &options[..]].concat());
+        let replayed: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+        assert_eq!(daemon.hash(&format!("busy-{stream}")), replayed["state_hash"].as_str().unwrap(), "busy-{stream}");
+    }
 }

@@ -123,6 +123,7 @@ impl Owner {
         match action {
             Action::Answer(request) => self.answer(request, now),
             Action::Learn(delivered) => {
+                self.rest_on(&delivered.batch.stream, now);
                 if let Some(delivered) = self.keep_waiting(delivered) {
                     self.learn(delivered.batch, now);
                 }
@@ -164,6 +165,10 @@ impl Owner {
     pub(super) fn stop(mut self) {
         // what waits for a stream that is being replaced is not learnt: it is not acknowledged, and will come again
         self.held.values_mut().for_each(Vec::clear);
+        let now = self.clock().now();
+        for name in self.resting.keys().cloned().collect::<Vec<_>>() {
+            self.end_rest(&name, now);
+        }
         while let Ok(delivered) = self.setup.batches.try_recv() {
             let now = self.clock().now();
             if self.held.contains_key(&delivered.batch.stream) {

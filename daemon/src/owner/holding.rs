@@ -19,7 +19,8 @@ impl Owner {
     /// waits. `None` if there is no such stream; its name is held all the same.
     pub(super) fn hold(&mut self, name: &Arc<str>, now: Moment) -> Option<Box<OwnedStream>> {
         self.gather_groups(now);
-        self.held.entry(name.clone()).or_default();
+        let rest = self.resting.remove(name).unwrap_or_default();
+        self.held.entry(name.clone()).or_default().extend(rest.waiting);
         let mut stream = self.streams.remove(name)?;
         for names in [&mut self.watched, &mut self.changed, &mut self.copying] {
             names.retain(|other| other != name);
@@ -61,7 +62,9 @@ impl Owner {
 
     /// Whether events of a name wait; if they do, a batch waits with them.
     pub(super) fn keep_waiting(&mut self, delivered: Delivered) -> Option<Delivered> {
-        match self.held.get_mut(&delivered.batch.stream) {
+        let name = &delivered.batch.stream;
+        let resting = self.resting.get_mut(name).map(|rest| &mut rest.waiting);
+        match self.held.get_mut(name).or(resting) {
             Some(waiting) => {
                 waiting.push(delivered);
                 None

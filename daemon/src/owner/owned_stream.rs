@@ -61,6 +61,11 @@ pub struct OwnedStream {
     pub(super) hashes: Vec<HashReply>,
     pub(super) silence: Silence,
     pub(super) bounds: ProducerBounds,
+    /// Since when its state has been in memory.
+    pub(super) awake_since: Duration,
+    /// Whether it slept before, and bytes of memory that it took then.
+    pub(super) has_slept: bool,
+    pub(super) slept_bytes: u64,
     /// When events or questions last came, and bytes of memory when they were last counted.
     pub(super) used_at: Duration,
     pub(super) counted: CountedMemory,
@@ -114,6 +119,9 @@ impl OwnedStream {
             hashes: Vec::new(),
             silence: Silence::new(now),
             bounds: ProducerBounds::of(config),
+            awake_since: now.uptime,
+            has_slept: false,
+            slept_bytes: 0,
             used_at: now.uptime,
             counted: CountedMemory::default(),
             uncommitted: VecDeque::new(),
@@ -186,6 +194,7 @@ impl OwnedStream {
     /// Wakes a stream that sleeps.
     pub fn wake(&mut self, now: Moment) {
         if let Some(sleep) = self.lifecycle.take_sleep() {
+            (self.awake_since, self.has_slept) = (now.uptime, true);
             self.restore(&*sleep.storage, &sleep.services, now);
         }
     }

@@ -1,9 +1,9 @@
 //! Streams take turns where memory is short although none is idle.
 //!
-//! Streams that are all busy may together take more than the budget. Then one of those that were awake for longest
-//! rests: what comes for it waits and keeps its place in the inbox, so its senders wait, too. It sleeps as soon as all
-//! of it is durable. It goes on once there is room, or after a while in which another one may have to rest. What is
-//! learnt does not depend on it, as it does not depend on sleep.
+//! Streams that are all busy may together take more than the budget. Then those that were awake for longest rest: what
+//! comes for one waits and keeps its place in the inbox, so its senders wait, too. It sleeps as soon as all of it is
+//! durable. It goes on once there is room, or after a while in which others have to rest. What is learnt does not
+//! depend on it, as it does not depend on sleep.
 
 use super::owned_stream::OwnedStream;
 use super::state::Owner;
@@ -13,10 +13,15 @@ use crate::telemetry;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a stream is awake at least before it rests, so that it learns more than waking costs.
-const AWAKE_MIN: Duration = Duration::from_secs(3);
-/// How long a stream that has gone to sleep rests at most.
-const REST_MAX: Duration = Duration::from_secs(2);
+/// How long a stream that has woken is awake at least before it rests, so that it learns more than waking costs; and how
+/// long one that never slept is.
+pub(super) const TURN_MIN: Duration = Duration::from_secs(4);
+const FIRST_TURN_MIN: Duration = Duration::from_secs(1);
+/// A stream that woke longer ago than this does not take turns any more.
+const TURNS_SPAN: Duration = Duration::from_secs(60);
+/// How long a stream that has gone to sleep rests, and how long at most, where there is no room for it by then.
+const REST: Duration = Duration::from_secs(2);
+const REST_MAX: Duration = Duration::from_secs(15);
 /// How long a stream may take to go to sleep; one that cannot goes on.
 const FALLING_ASLEEP_MAX: Duration = Duration::from_secs(20);
 /// A stream that takes a smaller part of the budget does not rest, as little would be won.
@@ -35,44 +40,54 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// Whether it goes on: there is room, it had its rest, or it cannot sleep.
+    /// Whether it goes on: it had its rest and there is room, it has rested for too long, or it cannot sleep.
     fn is_over(&self, has_room: bool, now: Moment) -> bool {
-        match self.asleep {
-            Some(since) => has_room || now.since(since) >= REST_MAX,
-            None => now.since(self.begun) >= FALLING_ASLEEP_MAX,
-        }
+        let Some(asleep) = self.asleep else { return now.since(self.begun) >= FALLING_ASLEEP_MAX };
+        let rested = now.since(asleep);
+        rested >= REST && has_room || rested >= REST_MAX
     }
 }
 
 impl OwnedStream {
+    /// Whether it slept a short while ago.
+    pub fn takes_turns(&self, now: Moment) -> bool {
+        self.has_slept && now.since(self.awake_since) < TURNS_SPAN
+    }
+
     /// Whether it has been awake for its turn, and takes enough that its sleep helps.
     fn has_had_its_turn(&self, least_bytes: u64, now: Moment) -> bool {
-        self.is_awake() && self.counted.bytes >= least_bytes && now.since(self.awake_since) >= AWAKE_MIN
+        let turn_min = if self.has_slept { TURN_MIN } else { FIRST_TURN_MIN };
+        self.is_awake() && self.counted.bytes >= least_bytes && now.since(self.awake_since) >= turn_min
     }
 }
 
 impl Owner {
-    /// Has a busy stream rest, unless one is about to sleep already. Of those that had their turn it is the one that
-    /// has been awake for longest.
+    /// Has busy streams rest, as many as take what is too much: those that have been awake for longest.
     pub(super) fn begin_rest(&mut self, now: Moment) {
-        if self.resting.values().any(|rest| rest.asleep.is_none()) {
-            return;
-        }
-        let least_bytes = self.setup.budget.limit_bytes() / PART_MAX;
+        let budget = self.setup.budget.clone();
+        let bytes_of = |name: &Arc<str>| self.streams.get(name).map_or(0, |stream| stream.counted.bytes);
+        let falling_asleep: u64 = self.resting.keys().map(bytes_of).sum();
+        let mut excess = budget.streams_excess().saturating_sub(falling_asleep);
+        let least_bytes = budget.limit_bytes() / PART_MAX;
         let may_rest = |(name, stream): &(&Arc<str>, &OwnedStream)| {
             !self.resting.contains_key(*name) && stream.has_had_its_turn(least_bytes, now)
         };
         let candidates = self.streams.iter().filter(may_rest);
-        let Some((name, _)) = candidates.min_by_key(|(name, stream)| (stream.awake_since, (*name).clone())) else {
-            return;
-        };
-        let name = name.clone();
-        if self.rest_told.is_none_or(|told| now.since(told) >= TOLD_INTERVAL) {
-            let what = "busy streams take turns, as together they take more than limits.memory: their senders wait";
-            tracing::warn!(stream = &*name, "{what}; {}", self.setup.budget.reason());
-            self.rest_told = Some(now.uptime);
+        let mut candidates: Vec<(Duration, Arc<str>, u64)> =
+            candidates.map(|(name, stream)| (stream.awake_since, name.clone(), stream.counted.bytes)).collect();
+        candidates.sort_unstable();
+        for (_, name, bytes) in candidates {
+            if excess == 0 {
+                return;
+            }
+            excess = excess.saturating_sub(bytes);
+            if self.rest_told.is_none_or(|told| now.since(told) >= TOLD_INTERVAL) {
+                let what = "busy streams take turns, as together they take more than limits.memory: their senders wait";
+                tracing::warn!(stream = &*name, "{what}; {}", budget.reason());
+                self.rest_told = Some(now.uptime);
+            }
+            self.resting.insert(name, Rest { begun: now.uptime, ..Rest::default() });
         }
-        self.resting.insert(name, Rest { begun: now.uptime, ..Rest::default() });
     }
 
     /// Lets streams that rest sleep as soon as they can, and wakes those that have had their rest.
@@ -91,7 +106,8 @@ impl Owner {
                 asleep += 1;
             }
             let is_asleep = self.streams.get(&name).is_none_or(|stream| !stream.is_awake());
-            let (has_room, must_wait) = (self.setup.budget.is_relieved(), self.must_not_learn());
+            let bytes = self.streams.get(&name).map_or(0, |stream| stream.slept_bytes);
+            let (has_room, must_wait) = (self.setup.budget.has_room_for(bytes), self.must_not_learn());
             let Some(rest) = self.resting.get_mut(&name) else { continue };
             if is_asleep {
                 rest.asleep.get_or_insert(now.uptime);
@@ -101,6 +117,19 @@ impl Owner {
             }
         }
         self.note_asleep("busy streams", asleep, now);
+    }
+
+    /// Lets a stream that sleeps rest on, as there is no room for it: what comes for it waits.
+    pub(super) fn rest_on(&mut self, name: &Arc<str>, now: Moment) {
+        let is_large = |stream: &&OwnedStream| stream.slept_bytes >= self.setup.budget.limit_bytes() / PART_MAX;
+        let asleep = self.streams.get(name).filter(|stream| stream.is_asleep()).filter(is_large);
+        if let Some(stream) = asleep
+            && !self.resting.contains_key(name)
+            && !self.setup.budget.has_room_for(stream.slept_bytes)
+        {
+            let rest = Rest { begun: now.uptime, asleep: Some(now.uptime), waiting: Vec::new() };
+            self.resting.insert(name.clone(), rest);
+        }
     }
 
     /// Learns what waited for a stream that rested.

@@ -4,6 +4,7 @@ use super::counted_memory::CountedMemory;
 use super::learner_copies::CheckpointRequest;
 use super::lifecycle::{Lifecycle, Sleep};
 use super::owned_stream::OwnedStream;
+use super::resting::TURN_MIN;
 use super::state::Owner;
 use crate::budget::{MemoryBudget, Pressure};
 use crate::clock::{Clock, Moment};
@@ -24,6 +25,8 @@ const SNAPSHOT_UNREAD_MS: u64 = 1000;
 const IDLE_MIN: Duration = Duration::from_secs(1);
 /// Events since the newest checkpoint up to which a stream sleeps on its log; beyond, it is checkpointed first.
 const RELEARNT_EVENTS_MAX: u64 = 20_000;
+/// The same for a stream that takes turns: it would learn them again at each.
+const RELEARNT_EACH_TURN_MAX: u64 = 5000;
 /// Streams that are put to sleep at once.
 const SLEEPERS_MAX: usize = 512;
 /// What a stream takes beside its learner: names, views, counters.
@@ -66,11 +69,27 @@ impl OwnedStream {
         budget.count(std::mem::take(&mut self.counted).bytes, 0);
     }
 
-    /// Whether the stream may sleep: it is idle, all of it is durable, and nobody waits for it.
-    fn may_sleep(&self, now: Moment) -> bool {
+    /// Whether its state is in memory and not new.
+    pub fn is_awake(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Awake(_))
+    }
+
+    /// Whether it sleeps.
+    pub fn is_asleep(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Asleep(_))
+    }
+
+    /// Whether the stream is idle and may sleep.
+    fn is_idle(&self, now: Moment) -> bool {
+        // one that has just woken would only wake again
+        let idle_min = if self.takes_turns(now) { TURN_MIN } else { IDLE_MIN };
+        now.since(self.used_at) >= idle_min && self.may_sleep()
+    }
+
+    /// Whether the stream may sleep: all of it is durable, and nobody waits for it.
+    fn may_sleep(&self) -> bool {
         let Lifecycle::Awake(state) = &self.lifecycle else { return false };
-        now.since(self.used_at) >= IDLE_MIN
-            && self.gatherer.is_empty()
+        self.gatherer.is_empty()
             && !self.wants_checkpoint
             && self.hashes.is_empty()
             && !self.copies.is_busy()
@@ -105,14 +124,13 @@ impl OwnedStream {
 impl Owner {
     /// Looks at the memory budget, and sheds what can be had again where little is left.
     pub(super) fn shed_memory(&mut self, now: Moment) {
-        let uptime_ms = now.uptime.as_millis() as u64;
-        self.setup.budget.look(uptime_ms);
+        self.setup.budget.look(now.uptime.as_millis() as u64);
+        self.look_after_resting(now);
         if self.setup.budget.pressure() == Pressure::None {
             return;
         }
         self.shed_snapshots(now);
-        let storage = self.setup.storage.clone();
-        let idle = self.streams.iter().filter(|(_, stream)| stream.may_sleep(now));
+        let idle = self.streams.iter().filter(|(_, stream)| stream.is_idle(now));
         let mut idle: Vec<(Duration, Arc<str>)> = idle.map(|(name, stream)| (stream.used_at, name.clone())).collect();
         idle.sort_unstable();
         let mut asleep = 0;
@@ -120,24 +138,30 @@ impl Owner {
             if self.setup.budget.is_relieved() {
                 break;
             }
-            let Some(stream) = self.streams.get_mut(&name) else { continue };
-            if stream.checkpoints.changes() > RELEARNT_EVENTS_MAX {
-                // it sleeps at a later look, when the checkpoint is there
-                if !self.setup.checkpoints.is_busy() {
-                    self.request_checkpoint(&name, CheckpointRequest { reply: None, with_hash: false }, now);
-                }
-                continue;
+            asleep += u64::from(self.put_to_sleep(&name, now));
+        }
+        self.note_asleep("streams", asleep, now);
+        if asleep == 0 && self.setup.budget.pressure() == Pressure::Refuse {
+            self.begin_rest(now);
+        }
+    }
+
+    /// Puts a stream to sleep, if it may. One that has learnt much since its checkpoint is checkpointed first, and
+    /// sleeps at a later look.
+    pub(super) fn put_to_sleep(&mut self, name: &Arc<str>, now: Moment) -> bool {
+        let Some(stream) = self.streams.get_mut(name).filter(|stream| stream.may_sleep()) else { return false };
+        let relearnt_max = if stream.takes_turns(now) { RELEARNT_EACH_TURN_MAX } else { RELEARNT_EVENTS_MAX };
+        if stream.checkpoints.changes() > relearnt_max {
+            if !self.setup.checkpoints.is_busy() {
+                self.request_checkpoint(name, CheckpointRequest { reply: None, with_hash: false }, now);
             }
-            stream.sleep(&storage, &self.setup.services);
-            stream.forget_memory(&self.setup.budget);
-            self.changed.retain(|other| *other != name);
-            asleep += 1;
+            return false;
         }
-        if asleep > 0 {
-            self.setup.budget.note_shed(uptime_ms);
-            metrics::counter!(telemetry::SHED, "what" => "streams").increment(asleep);
-            metrics::counter!(telemetry::EVICTIONS).increment(asleep);
-        }
+        stream.slept_bytes = stream.counted.bytes;
+        stream.sleep(&self.setup.storage, &self.setup.services);
+        stream.forget_memory(&self.setup.budget);
+        self.changed.retain(|other| other != name);
+        true
     }
 
     /// Drops snapshots that nobody read for a while.

@@ -5,6 +5,7 @@ use super::lifecycle::Lifecycle;
 use super::owned_stream::OwnedStream;
 use super::replies::refusal_reply;
 use super::request::OwnerRequest;
+use super::resting::Rest;
 use super::schedule::Load;
 use super::surroundings::Surroundings;
 use crate::budget::{MemoryBudget, Pressure};
@@ -82,6 +83,10 @@ pub struct Owner {
     pub(super) streams: FxHashMap<Arc<str>, OwnedStream>,
     /// Names whose streams are being replaced, with the batches that wait for them.
     pub(super) held: FxHashMap<Arc<str>, Vec<Delivered>>,
+    /// Busy streams whose events wait while they sleep, as memory is short.
+    pub(super) resting: FxHashMap<Arc<str>, Rest>,
+    /// When the log last said that there are such streams.
+    pub(super) rest_told: Option<Duration>,
     /// Streams with events that are not in `commit_batch`.
     touched: Vec<Arc<str>>,
     /// Streams that readers ask for.
@@ -112,6 +117,8 @@ impl Owner {
             setup,
             streams: FxHashMap::default(),
             held: FxHashMap::default(),
+            resting: FxHashMap::default(),
+            rest_told: None,
             touched: Vec::new(),
             watched: Vec::new(),
             changed: Vec::new(),
