@@ -1,47 +1,22 @@
 // Against a live daemon, which is killed in the middle of things.
 
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { Client, ProblemError, RecordError, UnreachableError } from "../src/index.js";
 import { retryAfterMs } from "../src/exchange.js";
 import { EventCutter } from "../src/sse.js";
+import { LiveDaemon } from "./daemon.js";
 
-const PROGRAM = process.env.SURMISED ?? "../../target/release/surmised";
-let child: ChildProcess;
-let config: string;
+let daemon: LiveDaemon;
 let client: Client;
-
-async function run(): Promise<void> {
-  child = spawn(PROGRAM, ["--config", config], { stdio: "ignore" });
-  for (let i = 0; i < 600; i++) {
-    if (await client.ready().catch(() => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("the daemon does not get ready");
-}
-
-async function end(signal: NodeJS.Signals): Promise<void> {
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill(signal);
-  await ended;
-}
+const run = () => daemon.run();
+const end = (signal: NodeJS.Signals) => daemon.end(signal);
 
 before(async () => {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  const folder = mkdtempSync(join(tmpdir(), "surmised-"));
-  config = join(folder, "surmised.toml");
-  writeFileSync(config, `[listen]\nhttp = "127.0.0.1:${port}"\ntcp = "off"\n[store]\ndir = "${join(folder, "data")}"\n[model]\nnetwork = "off"\n`);
-  client = new Client({ url: `http://127.0.0.1:${port}`, patienceMs: 0 });
-  await run();
+  daemon = await LiveDaemon.begin();
+  client = daemon.client;
 });
 after(() => end("SIGTERM"));
 
