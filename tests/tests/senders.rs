@@ -1,0 +1,99 @@
+//! Programs that send, which are killed while they do, and the daemon with them: 100,000 events end up in the stream
+//! once each, in the state of a run that nothing disturbed, or as far as the guarantee of the sender goes.
+#![allow(missing_docs)]
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use surmise_fixtures::TestProgram;
+use surmise_tests::sourced::{events, offset, wait_for};
+use surmise_tests::{Random, TestDaemon};
+
+/// Events of a run.
+const EVENTS: u64 = 100_000;
+/// The stream of a run.
+const STREAM: &str = "requests";
+/// A small model, with checkpoints before, between and after the kills.
+const TOML: &str = "checkpoint_events = 15000\n[model]\nnetwork = \"off\"\nmemory_mib = 1\n";
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Killed {
+    Daemon,
+    Sender,
+    Both,
+}
+
+/// Who is killed after each fifth of the events.
+const KILLS: [Killed; 4] = [Killed::Daemon, Killed::Sender, Killed::Both, Killed::Daemon];
+
+fn run(mut command: Command) -> TestProgram {
+    TestProgram(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
+/// Has a program send all events to a daemon while it, the daemon or both are killed and started again, and returns the
+/// daemon when all are durable.
+fn send_all(dir: &Path, kills: &[Killed], sender: &dyn Fn(&TestDaemon) -> Command) -> TestDaemon {
+    let mut daemon = TestDaemon::start_with(dir, TOML, &[]);
+    let mut sending = run(sender(&daemon));
+    for (part, killed) in (1..).zip(kills) {
+        wait_for(&daemon, STREAM, EVENTS * part / (kills.len() as u64 + 1));
+        assert_eq!(sending.0.try_wait().unwrap(), None, "it sends when it is killed");
+        if *killed != Killed::Daemon {
+            sending.0.kill().unwrap();
+            sending.0.wait().unwrap();
+        }
+        if *killed != Killed::Sender {
+            daemon.kill_and_restart(dir, TOML);
+        }
+        if *killed != Killed::Daemon {
+            sending = run(sender(&daemon));
+        }
+    }
+    assert!(sending.0.wait().unwrap().success(), "all are acknowledged");
+    assert_eq!(offset(&daemon, STREAM), EVENTS, "an event is missing, or learnt twice");
+    daemon
+}
+
+/// Holds a sender that numbers its events to what it promises: killed or not, it and the daemon end alike.
+fn hold_exactly_once(sender: &dyn Fn(&TestDaemon) -> Command) -> TestDaemon {
+    let dir = tempfile::tempdir().unwrap();
+    let disturbed = send_all(&dir.path().join("disturbed"), &KILLS, sender);
+    let undisturbed = send_all(&dir.path().join("undisturbed"), &[], sender);
+    assert_eq!(disturbed.hash(STREAM), undisturbed.hash(STREAM), "another state");
+    disturbed
+}
+
+fn event(number: u64) -> Value {
+    let mut random = Random::new(number);
+    random.bits();
+    let data = json!({"page": format!("/p{}", (number * number + random.below(2)) % 7), "n": number});
+    json!({"key": format!("user-{}", random.below(20)), "data": data})
+}
+
+/// Writes all events as a file of lines.
+fn write_events(dir: &Path) -> PathBuf {
+    let file = dir.join("requests.ndjson");
+    let text: String = (0..EVENTS).map(|number| format!("{}\n", event(number))).collect();
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+/// Every event of the stream is the one that was sent at its place.
+fn hold_all(daemon: &TestDaemon) {
+    let learnt = events(daemon, STREAM, EVENTS);
+    let number = |learnt: &Value| learnt["data"]["n"].as_f64();
+    let wrong = learnt.iter().zip(0..EVENTS).find(|(learnt, sent)| number(learnt) != Some(*sent as f64));
+    assert_eq!(wrong, None, "the events are those that were sent, in order, each once");
+}
+
+#[test]
+fn a_file_that_is_sent_is_learnt_once_through_kills_of_the_sender_and_the_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write_events(dir.path());
+    let daemon = hold_exactly_once(&|daemon| daemon.client(&["send", file.to_str().unwrap(), "--stream", STREAM]));
+    hold_all(&daemon);
+    // sent once more, all of it is there already
+    assert!(daemon.surmise(&["send", file.to_str().unwrap(), "--stream", STREAM]).status.success());
+    assert_eq!(offset(&daemon, STREAM), EVENTS);
+}
