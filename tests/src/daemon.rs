@@ -39,6 +39,14 @@ pub fn binary(name: &str) -> PathBuf {
     dir.join(name)
 }
 
+/// The program of an example of the Rust client, which `cargo test --workspace` builds beside the tests.
+pub fn example(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its own path");
+    let built = own.ancestors().nth(2).expect("tests are built in a folder").join("examples").join(name);
+    assert!(built.is_file(), "{} is not built: cargo build --release -p surmise-client --examples", built.display());
+    built
+}
+
 /// A command of one of the project's programs.
 pub fn command(name: &str) -> Command {
     let mut c = Command::new(binary(name));

@@ -5,7 +5,7 @@ mod sessions;
 pub mod sourced;
 mod terminal;
 
-pub use daemon::{TestDaemon, Wire, binary, command, surmise};
+pub use daemon::{TestDaemon, Wire, binary, command, example, surmise};
 pub use sessions::{sessions_file, write_sessions};
 pub use surmise_fixtures::{Random, data};
 pub use terminal::Tmux;

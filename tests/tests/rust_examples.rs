@@ -1,16 +1,7 @@
 //! The examples of the Rust client, run as their documentation says, against a real daemon.
 
-use std::path::PathBuf;
 use std::process::Command;
-use surmise_tests::TestDaemon;
-
-/// The program of an example, which `cargo test --workspace` builds beside the tests.
-fn example(name: &str) -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let built = own.parent().and_then(|deps| deps.parent()).unwrap().join("examples").join(name);
-    assert!(built.is_file(), "{} is not built: cargo build --release -p surmise-client --examples", built.display());
-    built
-}
+use surmise_tests::{TestDaemon, example};
 
 fn run(name: &str, arguments: &[&str]) -> String {
     let out = Command::new(example(name)).args(arguments).output().unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use surmise_fixtures::TestProgram;
 use surmise_tests::sourced::{events, offset, wait_for};
-use surmise_tests::{Random, TestDaemon};
+use surmise_tests::{Random, TestDaemon, example};
 
 /// Events of a run.
 const EVENTS: u64 = 100_000;
@@ -96,4 +96,14 @@ fn a_file_that_is_sent_is_learnt_once_through_kills_of_the_sender_and_the_daemon
     // sent once more, all of it is there already
     assert!(daemon.surmise(&["send", file.to_str().unwrap(), "--stream", STREAM]).status.success());
     assert_eq!(offset(&daemon, STREAM), EVENTS);
+}
+
+#[test]
+fn what_the_rust_client_sends_is_learnt_once_through_kills_of_its_program_and_the_daemon() {
+    let daemon = hold_exactly_once(&|daemon| {
+        let mut command = Command::new(example("send"));
+        command.args([&daemon.tcp, &EVENTS.to_string()]);
+        command
+    });
+    assert_eq!(daemon.get(&format!("/api/v1/streams/{STREAM}")).1["keys"], 5);
 }

@@ -4,6 +4,7 @@
 //! surmised &                                                  # a daemon on this machine
 //! cargo run -p surmise-client --example send                  # 1,000 events to the stream `requests`
 //! cargo run -p surmise-client --example send localhost:7071
+//! cargo run -p surmise-client --example send localhost:7071 100000
 //! ```
 //!
 //! The program may be killed and started again: the daemon remembers which of the producer's events are durable, and
@@ -15,7 +16,7 @@ use surmise_event::{Data, Datum, Record};
 use surmise_protocol::{Hello, Reply, Want};
 use tokio::sync::mpsc;
 
-/// Events that the program sends.
+/// Events that the program sends if nobody says how many.
 const EVENTS: u64 = 1000;
 /// Outcomes that may wait to be printed.
 const OUTCOMES_WAITING_MAX: usize = 256;
@@ -34,6 +35,7 @@ fn request(number: u64) -> Record {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let address: Address = std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:7071").parse()?;
+    let events: u64 = std::env::args().nth(2).map_or(Ok(EVENTS), |count| count.parse())?;
     let hello = Hello { want: vec![Want::Ack, Want::Outcome], ..Hello::new("example-send", "requests") };
 
     // The connection waits while the channel of replies is full, so another task reads it.
@@ -58,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let options = ClientOptions { replies: Some(sender), ..ClientOptions::default() };
     let mut client = Client::connect_with(address, hello, options).await?;
-    for number in 0..EVENTS {
+    for number in 0..events {
         client.send(request(number)).await?; // waits while the window of unacknowledged events is full
     }
     let skipped = client.skipped();
@@ -66,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     printer.await?;
     println!(
         "{} sent, {skipped} were durable before, {} refused, {} connections lost",
-        EVENTS - skipped,
+        events - skipped,
         progress.refused,
         progress.reconnects
     );
