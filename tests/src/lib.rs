@@ -4,6 +4,7 @@ mod daemon;
 mod sessions;
 pub mod sourced;
 mod terminal;
+pub mod traced;
 
 pub use daemon::{TestDaemon, Wire, binary, command, example, surmise};
 pub use sessions::{sessions_file, write_sessions};

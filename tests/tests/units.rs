@@ -3,10 +3,9 @@
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 use surmise_fixtures::skipped;
-use surmise_tests::TestDaemon;
+use surmise_tests::traced;
 
 /// Where the units are.
 fn folder() -> PathBuf {
@@ -49,7 +48,7 @@ fn the_unit_of_systemd_allows_what_the_daemon_does() {
         let said = Command::new("systemd-analyze").args(["syscall-filter", word]).output();
         said.ok().map(|said| String::from_utf8_lossy(&said.stdout).into_owned())
     };
-    if groups("@default").is_none() || Command::new("strace").arg("-V").output().is_err() {
+    if groups("@default").is_none() || !traced::is_there() {
         return skipped("the calls that the unit of systemd allows", "there is no systemd or strace");
     }
     let mut allowed = BTreeSet::new();
@@ -67,14 +66,7 @@ fn the_unit_of_systemd_allows_what_the_daemon_does() {
     }
     let dir = tempfile::tempdir().unwrap();
     let (state, trace) = (dir.path().join("state"), dir.path().join("trace"));
-    // -D has strace be nobody's parent, so that the daemon gets the signals
-    let mut d = TestDaemon::spawn_as(&state, "[model]\nnetwork = \"off\"\nmemory_mib = 1\n", |c| {
-        let mut traced = Command::new("strace");
-        traced.args(["-D", "-f", "-q", "-e", "signal=none", "-o"]).arg(&trace);
-        traced.arg(c.get_program()).args(c.get_args()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        *c = traced;
-    });
-    d.wait_ready();
+    let mut d = traced::start(&state, "[model]\nnetwork = \"off\"\nmemory_mib = 1\n", &trace, &[]);
     let events: String = (0..300).map(|n| format!("\"s{}\"\n", n % 5)).collect();
     assert_eq!(d.post("/api/v1/streams/s/events", events.as_bytes()).0, 200);
     assert_eq!(d.post("/api/v1/checkpoints", b"").0, 200);
@@ -83,8 +75,8 @@ fn the_unit_of_systemd_allows_what_the_daemon_does() {
     d.get("/api/v1/streams/s/next");
     d.send_signal(libc::SIGHUP);
     let _ = d.terminate();
-    let traced = whole(&trace);
-    let called = traced.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('));
+    let text = traced::whole(&trace);
+    let called = text.lines().filter_map(|line| line.split_once(' ')?.1.trim_start().split_once('('));
     let called: BTreeSet<&str> = called.map(|(call, _)| call).filter(|call| !call.starts_with('<')).collect();
     assert!(called.len() > 30 && called.contains("setpriority"), "{called:?}");
     let refused: Vec<&&str> = called.iter().filter(|call| !allowed.contains(**call)).collect();
@@ -99,17 +91,4 @@ fn calls(word: &str, groups: &impl Fn(&str) -> Option<String>) -> Vec<String> {
     let listed = groups(word).unwrap_or_default();
     let lines = listed.lines().skip(1).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.flat_map(|line| calls(line, groups)).collect()
-}
-
-/// What strace wrote, once it has written that the program has left.
-fn whole(trace: &Path) -> String {
-    let begun = Instant::now();
-    loop {
-        let text = std::fs::read_to_string(trace).unwrap();
-        let last = text.lines().last().unwrap_or_default().to_owned();
-        if last.contains("+++ exited with") || last.contains("+++ killed by") || begun.elapsed().as_secs() > 20 {
-            return text;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
