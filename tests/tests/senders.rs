@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 use serde_json::{Value, json};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use surmise_fixtures::TestProgram;
@@ -79,12 +80,18 @@ fn write_events(dir: &Path) -> PathBuf {
     file
 }
 
-/// Every event of the stream is the one that was sent at its place.
-fn hold_all(daemon: &TestDaemon) {
-    let learnt = events(daemon, STREAM, EVENTS);
-    let number = |learnt: &Value| learnt["data"]["n"].as_f64();
-    let wrong = learnt.iter().zip(0..EVENTS).find(|(learnt, sent)| number(learnt) != Some(*sent as f64));
+/// The stream has so many events, each of which is the one that was sent at its place: what is sent begins anew after
+/// `again` of them.
+fn hold_each(daemon: &TestDaemon, count: u64, again: u64, is_sent: impl Fn(&Value, u64) -> bool) {
+    let learnt = events(daemon, STREAM, count);
+    let place = |n: u64| if n < again { n } else { n - again };
+    let wrong = learnt.iter().zip(0..count).find(|(learnt, n)| !is_sent(learnt, place(*n)));
     assert_eq!(wrong, None, "the events are those that were sent, in order, each once");
+}
+
+/// Whether an event of the stream is the one of a number.
+fn is_event(learnt: &Value, number: u64) -> bool {
+    learnt["data"]["n"].as_f64() == Some(number as f64)
 }
 
 #[test]
@@ -92,7 +99,7 @@ fn a_file_that_is_sent_is_learnt_once_through_kills_of_the_sender_and_the_daemon
     let dir = tempfile::tempdir().unwrap();
     let file = write_events(dir.path());
     let daemon = hold_exactly_once(&|daemon| daemon.client(&["send", file.to_str().unwrap(), "--stream", STREAM]));
-    hold_all(&daemon);
+    hold_each(&daemon, EVENTS, EVENTS, is_event);
     // sent once more, all of it is there already
     assert!(daemon.surmise(&["send", file.to_str().unwrap(), "--stream", STREAM]).status.success());
     assert_eq!(offset(&daemon, STREAM), EVENTS);
@@ -106,4 +113,67 @@ fn what_the_rust_client_sends_is_learnt_once_through_kills_of_its_program_and_th
         command
     });
     assert_eq!(daemon.get(&format!("/api/v1/streams/{STREAM}")).1["keys"], 5);
+}
+
+/// The text of a file, as it comes by a pipe.
+fn piped(file: &Path) -> Stdio {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut file = File::open(file).unwrap();
+    // who reads may be killed before it has read all
+    std::thread::spawn(move || drop(std::io::copy(&mut file, &mut writer)));
+    reader.into()
+}
+
+/// `surmise send` of standard input, under a new name every time or always the same.
+fn send_input(daemon: &TestDaemon, file: &Path, name: Option<&str>) -> Command {
+    let mut command = daemon.client(&["send", "-", "--format", "ndjson", "--stream", STREAM]);
+    command.args(name.iter().flat_map(|name| ["--producer", name])).stdin(piped(file));
+    command
+}
+
+/// Who gives standard input a name and sends the same from its beginning again is known.
+#[test]
+fn standard_input_with_a_name_is_learnt_once_through_kills_of_the_sender_and_the_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write_events(dir.path());
+    let daemon = hold_exactly_once(&|daemon| send_input(daemon, &file, Some("feed")));
+    hold_each(&daemon, EVENTS, EVENTS, is_event);
+}
+
+/// Without a name nothing is lost or learnt twice while the daemon is killed, and what a sender that is killed has not
+/// sent is lost with it: the stream has the beginning of what it read, and who sends it again has it learnt again.
+#[test]
+fn standard_input_without_a_name_outlives_the_daemon_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = write_events(dir.path());
+    let data = dir.path().join("data");
+    let daemon = send_all(&data, &[Killed::Daemon, Killed::Daemon], &|daemon| send_input(daemon, &file, None));
+    hold_each(&daemon, EVENTS, EVENTS, is_event);
+    let data = dir.path().join("killed");
+    let mut daemon = TestDaemon::start_with(&data, TOML, &[]);
+    let mut sending = run(send_input(&daemon, &file, None));
+    wait_for(&daemon, STREAM, EVENTS / 2);
+    assert_eq!(sending.0.try_wait().unwrap(), None, "it sends when it is killed");
+    drop(sending);
+    let durable = offset(&daemon, STREAM);
+    daemon.kill_and_restart(&data, TOML);
+    let first = offset(&daemon, STREAM);
+    assert!((durable..EVENTS).contains(&first), "{first} events, and {durable} were durable");
+    assert!(run(send_input(&daemon, &file, None)).0.wait().unwrap().success());
+    hold_each(&daemon, first + EVENTS, first, is_event);
+}
+
+/// `producer | surmise`, where a daemon runs.
+#[test]
+fn lines_behind_a_pipe_are_learnt_once_through_kills_of_the_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("lines.log");
+    let line = |number: u64| format!("GET /item {number} took {} ms", number * number % 40);
+    std::fs::write(&file, (0..EVENTS).map(|number| line(number) + "\n").collect::<String>()).unwrap();
+    let daemon = send_all(&dir.path().join("data"), &[Killed::Daemon, Killed::Daemon], &|daemon| {
+        let mut command = daemon.client(&["pipe", "--stream", STREAM]);
+        command.stdin(piped(&file));
+        command
+    });
+    hold_each(&daemon, EVENTS, EVENTS, |learnt, number| learnt["data"] == line(number));
 }
