@@ -4,10 +4,13 @@
 
 use serde_json::{Value, json};
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use surmise_fixtures::TestProgram;
-use surmise_tests::sourced::{events, offset, wait_for};
+use std::sync::mpsc;
+use std::time::Duration;
+use surmise_fixtures::{TestProgram, free_port, skipped};
+use surmise_tests::sourced::{events, offset, source, wait_for, wait_until};
 use surmise_tests::{Random, TestDaemon, example};
 
 /// Events of a run.
@@ -176,4 +179,85 @@ fn lines_behind_a_pipe_are_learnt_once_through_kills_of_the_daemon() {
         command
     });
     hold_each(&daemon, EVENTS, EVENTS, |learnt, number| learnt["data"] == line(number));
+}
+
+/// Messages of syslog that are sent by one `logger`.
+const PART: u64 = 25_000;
+/// Messages that a `logger` gets at once.
+const PACE_LINES: usize = 500;
+
+/// `logger`, which sends messages over one connection, none of them twice. The last ones come once the gate is open or
+/// gone, so that it has not sent all when it is killed.
+fn logger(port: u16, part: u64, gate: mpsc::Receiver<()>) -> TestProgram {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let lines: Vec<String> = (part * PART..(part + 1) * PART).map(|n| format!("job {n} is done\n")).collect();
+    std::thread::spawn(move || {
+        let (first, last) = lines.split_at(lines.len() - PACE_LINES);
+        first.chunks(PACE_LINES).try_for_each(|lines| {
+            std::thread::sleep(Duration::from_millis(10));
+            writer.write_all(lines.concat().as_bytes())
+        })?;
+        let _ = gate.recv();
+        writer.write_all(last.concat().as_bytes())
+    });
+    let mut command = Command::new("logger");
+    command.args(["--server", "127.0.0.1", "--tcp", "--rfc5424", "--octet-count", "--tag", "jobs", "--port"]);
+    command.arg(port.to_string()).stdin(reader);
+    run(command)
+}
+
+/// How many events there are when no more come.
+fn settled_offset(daemon: &TestDaemon) -> u64 {
+    let mut before = u64::MAX;
+    loop {
+        let now = offset(daemon, STREAM);
+        if now == before {
+            return now;
+        }
+        before = now;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// The protocol has no acknowledgement: a kill costs what the sender and the system still had, which is the end of a
+/// connection. What the log has stays, and nothing is there twice.
+#[test]
+fn a_kill_costs_syslog_the_end_of_a_connection_and_nothing_is_there_twice() {
+    if Command::new("logger").arg("--version").output().is_err() {
+        return skipped("syslog under kills", "logger (Debian's package bsdutils) is not installed");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let port = free_port();
+    let toml = format!("{TOML}[sources.syslog.{STREAM}]\ntcp = \"127.0.0.1:{port}\"\n");
+    let mut daemon = TestDaemon::start_with(&data, &toml, &[]);
+    for (part, killed) in (0..).zip([Some(Killed::Daemon), Some(Killed::Sender), Some(Killed::Daemon), None]) {
+        let before = offset(&daemon, STREAM);
+        wait_until(&daemon, "it receives", |daemon| source(daemon)["state"] == "reading");
+        let (open, gate) = mpsc::channel();
+        let mut sending = logger(port, part, gate);
+        let Some(killed) = killed else {
+            drop(open);
+            assert!(sending.0.wait().unwrap().success());
+            wait_for(&daemon, STREAM, before + PART);
+            continue;
+        };
+        wait_for(&daemon, STREAM, before + PART / 3);
+        assert_eq!(sending.0.try_wait().unwrap(), None, "it sends when something is killed");
+        let durable = offset(&daemon, STREAM);
+        if killed == Killed::Daemon {
+            daemon.kill_and_restart(&data, &toml);
+        }
+        drop((sending, open));
+        assert!(settled_offset(&daemon) >= durable, "what the log has stays");
+    }
+    let learnt = events(&daemon, STREAM, offset(&daemon, STREAM));
+    let number = |event: &Value| event["data"]["message"].as_str()?.trim().split(' ').nth(1)?.parse::<u64>().ok();
+    let numbers: Vec<u64> = learnt.iter().map(|event| number(event).expect("a number")).collect();
+    for part in 0..EVENTS / PART {
+        let of_part: Vec<u64> = numbers.iter().copied().filter(|n| n / PART == part).collect();
+        let is_beginning = of_part.iter().copied().eq(part * PART..part * PART + of_part.len() as u64);
+        assert!(is_beginning, "part {part} is not a beginning of what was sent, each once");
+        assert!(of_part.len() as u64 >= PART / 3 && (part < 3) == (of_part.len() as u64 != PART), "{}", of_part.len());
+    }
 }
