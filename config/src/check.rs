@@ -7,6 +7,8 @@ use crate::stream_name::check_stream_name;
 use crate::streams::StreamRule;
 use crate::tokens::TokenFault;
 use surmise_device::Choice;
+use surmise_event::AlarmBudget;
+use surmise_learner::Options;
 
 /// The largest value of every bound in `[limits]`: what still can be counted in 32 bits.
 const LIMIT_MAX: u64 = 1 << 31;
@@ -230,7 +232,16 @@ impl Config {
             return Some(ConfigFault::StreamName { key: "like".into(), source });
         }
         let other = self.rule(like).map(|(_, other)| other.clone()).unwrap_or_default();
-        let what = rule.unlike(&other, self).ok().flatten()?;
+        let options = |rule: &StreamRule| {
+            let options = self.options(Some(rule)).ok()?;
+            Some(Options { alarm_budget: AlarmBudget::default(), ..options })
+        };
+        // wrong options are told by themselves
+        let what = match (options(rule)? == options(&other)?, rule.schema() == other.schema()) {
+            (false, _) => "options of its model",
+            (true, false) => "fields",
+            (true, true) => return None,
+        };
         Some(ConfigFault::Unlike { like: like.to_owned(), what })
     }
 }

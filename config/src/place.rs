@@ -92,7 +92,11 @@ mod tests {
             ("[streams.x]\nmodel = { delay_chunks = 1 }\n", Some(2), "belongs to [learning]"),
             ("[streams.x]\nlike = \"y*\"\n", Some(2), "like"),
             ("[streams.x]\nlike = \"y\"\nmodel = { network = \"off\" }\n", Some(2), "other options of its model"),
-            ("[streams.x]\nclosed = false\nfields = [{name=\"a\",kind=\"number\"}]\nlike = \"y\"", Some(4), "other fields"),
+            (
+                "[streams.x]\nclosed = false\nfields = [{name=\"a\",kind=\"number\"}]\nlike = \"y\"",
+                Some(4),
+                "other fields",
+            ),
             ("[listen]\ntcp = \"0.0.0.0:1\"\n", Some(2), "needs a token"),
             ("[model]\nkeys = 0\n", Some(2), "keys: 0 is not within 1"),
             ("[model]\nseed = 2\nmemory_mib = 4000000000\n", Some(3), "memory_mib: 4000000000 is not within"),

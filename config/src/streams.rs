@@ -1,6 +1,5 @@
 //! `[streams."name-or-glob*"]`: what is declared about streams before their first event.
 
-use crate::config::Config;
 use crate::error::{ConfigError, ConfigFault, SchemaFault};
 use crate::tables::{AlarmTable, LearningTable};
 use figment::Figment;
@@ -85,20 +84,6 @@ impl StreamRule {
         let options = Options { delay_chunks, alarm_budget, ..options };
         options.check().map_err(ConfigFault::Options)?;
         Ok(options)
-    }
-
-    /// Why streams of this rule cannot begin with what a stream of the other one has learnt, whatever that is.
-    ///
-    /// # Errors
-    /// The options of one of them are wrong, which is told by itself.
-    pub(crate) fn unlike(&self, other: &StreamRule, config: &Config) -> Result<Option<&'static str>, ConfigError> {
-        let budget = AlarmBudget::default();
-        let of = |rule| Ok::<_, ConfigError>(Options { alarm_budget: budget, ..config.options(Some(rule))? });
-        Ok(match (of(self)? == of(other)?, self.schema() == other.schema()) {
-            (false, _) => Some("options of its model"),
-            (true, false) => Some("fields"),
-            (true, true) => None,
-        })
     }
 
     /// Checks that the declared fields are a schema.

@@ -7,8 +7,42 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// The seats of all listeners of a daemon, each with its name.
+#[derive(Debug, Default)]
+pub struct Doors {
+    all: Mutex<Vec<(&'static str, Arc<Admission>)>>,
+    /// When it was last said that connections cannot be accepted.
+    fault_told: Mutex<Option<Instant>>,
+}
+
+impl Doors {
+    /// Adds the seats of a listener.
+    pub fn add(&self, listener: &'static str, admission: Arc<Admission>) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).push((listener, admission));
+    }
+
+    /// The seats of every listener, with its name.
+    pub fn all(&self) -> Vec<(&'static str, Arc<Admission>)> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it is to be said now that connections cannot be accepted: it was not in the last minute.
+    pub fn is_fault_news(&self) -> bool {
+        let mut told = self.fault_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.is_none_or(|told| told.elapsed() >= FAULT_INTERVAL);
+        if is_news {
+            *told = Some(Instant::now());
+        }
+        is_news
+    }
+}
+
+/// The time between two lines of the log that say that connections cannot be accepted.
+const FAULT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The seats of one listener.
 #[derive(Debug)]

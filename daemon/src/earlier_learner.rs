@@ -88,8 +88,11 @@ pub fn earlier_learner(
     match first_learner(Some(storage), entry) {
         Ok(learner) => Ok(EarlierLearner::first(learner)),
         Err(FirstLearnerError::Learner(e)) => Err(e.into()),
-        Err(FirstLearnerError::Gone { .. } | FirstLearnerError::Checkpoint(_) | FirstLearnerError::Unlike(_)) => {
-            Err(gone())
-        }
+        Err(
+            FirstLearnerError::Gone { .. }
+            | FirstLearnerError::Store(_)
+            | FirstLearnerError::Damaged(_)
+            | FirstLearnerError::Unlike(_),
+        ) => Err(gone()),
     }
 }

@@ -4,10 +4,9 @@
 //! The entry of the stream names that checkpoint, so that recovery from the log alone begins with it as well, as long
 //! as the other stream still has it. A stream that began so makes a checkpoint of its own with its first events.
 
-use crate::recovery::{RecoveryError, load_learner};
 use crate::storage::Storage;
 use surmise_learner::{Learner, LearnerError, UnlikeStream};
-use surmise_store::{LikeStream, StreamEntry};
+use surmise_store::{LikeStream, StoreError, StreamEntry};
 
 /// Why a stream does not begin with what another one has learnt.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +21,10 @@ pub enum FirstLearnerError {
     },
     /// The checkpoint cannot be read.
     #[error(transparent)]
-    Checkpoint(#[from] RecoveryError),
+    Store(#[from] StoreError),
+    /// The checkpoint is damaged.
+    #[error(transparent)]
+    Damaged(LearnerError),
     /// The streams are not alike.
     #[error(transparent)]
     Unlike(#[from] UnlikeStream),
@@ -42,7 +44,8 @@ pub fn first_learner(storage: Option<&dyn Storage>, entry: &StreamEntry) -> Resu
     let gone = || FirstLearnerError::Gone { name: name.clone(), generation: *generation };
     let storage = storage.ok_or_else(gone)?;
     let meta = storage.checkpoints(*number).into_iter().find(|meta| meta.generation == *generation).ok_or_else(gone)?;
-    let (learner, _) = load_learner(storage, &meta)?;
+    let (bytes, _) = storage.load_checkpoint(&meta)?;
+    let learner = Learner::load(&bytes).map_err(FirstLearnerError::Damaged)?;
     Ok(learner.begin_like(&entry.schema, &entry.options)?)
 }
 
@@ -51,10 +54,7 @@ pub fn first_learner(storage: Option<&dyn Storage>, entry: &StreamEntry) -> Resu
 ///
 /// # Errors
 /// The options do not fit the schema.
-pub fn first_learner_at_hand(
-    storage: Option<&dyn Storage>,
-    entry: &mut StreamEntry,
-) -> Result<Learner, LearnerError> {
+pub fn first_learner_at_hand(storage: Option<&dyn Storage>, entry: &mut StreamEntry) -> Result<Learner, LearnerError> {
     match first_learner(storage, entry) {
         Ok(learner) => Ok(learner),
         Err(FirstLearnerError::Learner(e)) => Err(e),

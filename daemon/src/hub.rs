@@ -2,7 +2,7 @@
 //! to the owners. No learner is in here: an owner holds it, and answers questions about it.
 
 use crate::access::AccessPolicy;
-use crate::admission::Admission;
+use crate::admission::Doors;
 use crate::batch::ToldSchema;
 use crate::board::Board;
 use crate::budget::MemoryBudget;
@@ -104,12 +104,10 @@ pub struct Hub {
     pub sources: SourceBoard,
     /// What is learnt again beside the streams.
     pub replays: ReplayBoard,
-    /// When the log last said that connections cannot be accepted.
-    pub accept_fault_told: Mutex<Option<Instant>>,
     owners: Vec<OwnerPort>,
     store: Mutex<Option<Arc<Store>>>,
-    /// The seats of every listener, by its name.
-    pub(crate) admissions: Mutex<Vec<(&'static str, Arc<Admission>)>>,
+    /// The seats of every listener.
+    pub doors: Doors,
 }
 
 impl Hub {
@@ -138,8 +136,7 @@ impl Hub {
             access: ArcSwap::from_pointee(AccessPolicy::new(&config)),
             certificate,
             reloaded: Mutex::default(),
-            admissions: Mutex::default(),
-            accept_fault_told: Mutex::default(),
+            doors: Doors::default(),
             config,
             started,
             directory,

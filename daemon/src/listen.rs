@@ -5,8 +5,8 @@ use crate::hub::Hub;
 use crate::session::{ListenerKind, serve};
 use crate::sockets::BoundUnix;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Reply};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -17,9 +17,6 @@ use tokio_util::task::TaskTracker;
 
 /// How long a listener pauses after a connection could not be accepted, as when the system is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// The time between two lines of the log that say so.
-const ACCEPT_FAULT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a connection is silent before the system probes whether its other side still exists.
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
@@ -152,15 +149,7 @@ pub async fn unix(hub: Arc<Hub>, bound: BoundUnix, kind: ListenerKind, tasks: Ta
 
 /// Pauses after an error, as it would come again at once. It is told now and then, and not each time.
 async fn pause_after(hub: &Hub, error: &std::io::Error) {
-    let is_told = {
-        let mut told_at = hub.accept_fault_told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = told_at.is_none_or(|told_at| told_at.elapsed() >= ACCEPT_FAULT_INTERVAL);
-        if is_news {
-            *told_at = Some(Instant::now());
-        }
-        is_news
-    };
-    if is_told {
+    if hub.doors.is_fault_news() {
         tracing::warn!("connections cannot be accepted: {error}; it is tried again and again");
     }
     tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -5,7 +5,7 @@ use crate::directory::StreamView;
 use crate::hub::Hub;
 use crate::open_files;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 impl Hub {
     /// The seats of a new listener, with `reserve_max` seats beside those that the configuration allows.
@@ -13,13 +13,13 @@ impl Hub {
         let limits = &self.config.limits;
         let seats = open_files::seats(&self.config, reserve_max);
         let admission = Admission::new(seats, limits.connections_per_address.min(seats), reserve_max);
-        self.admissions.lock().unwrap_or_else(PoisonError::into_inner).push((listener, admission.clone()));
+        self.doors.add(listener, admission.clone());
         admission
     }
 
     /// The seats of every listener, with its name.
     pub fn admissions(&self) -> Vec<(&'static str, Arc<Admission>)> {
-        self.admissions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.doors.all()
     }
 
     /// How many events wait to be learnt, and bytes of lines.

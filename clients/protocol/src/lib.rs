@@ -142,8 +142,8 @@ pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use replays::{Replay, ReplayBegin, ReplayList, ReplayPoint, ReplaySpec, ReplayState};
 pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
-    Accepted, AcceptedError, AlarmAccount, BegunLike, CheckpointInfo, CheckpointMark, DiskBudget, EventCost, Health, IncidentMark,
-    Problem, StageCost, StreamList, StreamRow, StreamStatus, TakenLines,
+    Accepted, AcceptedError, AlarmAccount, BegunLike, CheckpointInfo, CheckpointMark, DiskBudget, EventCost, Health,
+    IncidentMark, Problem, StageCost, StreamList, StreamRow, StreamStatus, TakenLines,
 };
 pub use surmise_event::{Refusal, RefusalCode};
 pub use surprises::{RareEvent, RarityCount, SurpriseList};

@@ -93,11 +93,7 @@ pub async fn list(
 }
 
 /// `POST /api/v1/checkpoints`: makes checkpoints now, of all streams or of `?stream=`; answered when they are durable.
-pub async fn create(
-    State(hub): State<Arc<Hub>>,
-    who: Who,
-    query: Query,
-) -> Result<Response, ProblemResponse> {
+pub async fn create(State(hub): State<Arc<Hub>>, who: Who, query: Query) -> Result<Response, ProblemResponse> {
     query.get(&STREAM).map_or_else(|| who.0.check_all_streams(), |stream| who.0.check_stream(stream))?;
     let made = create_now(&hub, &query).await;
     let about = query.get(&STREAM).map_or("all streams", |stream| stream).to_owned();

@@ -19,8 +19,8 @@ impl Owner {
     /// waits. `None` if there is no such stream; its name is held all the same.
     pub(super) fn hold(&mut self, name: &Arc<str>, now: Moment) -> Option<Box<OwnedStream>> {
         self.gather_groups(now);
-        let rest = self.resting.remove(name).unwrap_or_default();
-        self.held.entry(name.clone()).or_default().extend(rest.waiting);
+        let rested = self.resting.remove(name).map_or(Vec::new(), |rest| rest.waiting);
+        self.held.entry(name.clone()).or_default().extend(rested);
         let mut stream = self.streams.remove(name)?;
         for names in [&mut self.watched, &mut self.changed, &mut self.copying] {
             names.retain(|other| other != name);

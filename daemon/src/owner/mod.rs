@@ -15,6 +15,7 @@ mod lifecycle;
 mod owned_stream;
 mod replies;
 mod request;
+mod rest;
 mod resting;
 mod schedule;
 mod setback;

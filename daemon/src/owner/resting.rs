@@ -6,47 +6,21 @@
 //! depend on it, as it does not depend on sleep.
 
 use super::owned_stream::OwnedStream;
+use super::rest::{Rest, TURN_MIN};
 use super::state::Owner;
 use crate::clock::Moment;
-use crate::inbox::Delivered;
 use crate::telemetry;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a stream that has woken is awake at least before it rests, so that it learns more than waking costs; and how
-/// long one that never slept is.
-pub(super) const TURN_MIN: Duration = Duration::from_secs(4);
+/// How long a stream that never slept is awake at least before it rests.
 const FIRST_TURN_MIN: Duration = Duration::from_secs(1);
 /// A stream that woke longer ago than this does not take turns any more.
 const TURNS_SPAN: Duration = Duration::from_secs(60);
-/// How long a stream that has gone to sleep rests, and how long at most, where there is no room for it by then.
-const REST: Duration = Duration::from_secs(2);
-const REST_MAX: Duration = Duration::from_secs(15);
-/// How long a stream may take to go to sleep; one that cannot goes on.
-const FALLING_ASLEEP_MAX: Duration = Duration::from_secs(20);
 /// A stream that takes a smaller part of the budget does not rest, as little would be won.
 const PART_MAX: u64 = 2048;
 /// The time between two lines of the log that say so.
 const TOLD_INTERVAL: Duration = Duration::from_secs(60);
-
-/// A stream that rests.
-#[derive(Default)]
-pub(super) struct Rest {
-    /// What came for it.
-    pub waiting: Vec<Delivered>,
-    /// When it began to rest, and when it was asleep.
-    begun: Duration,
-    asleep: Option<Duration>,
-}
-
-impl Rest {
-    /// Whether it goes on: it had its rest and there is room, it has rested for too long, or it cannot sleep.
-    fn is_over(&self, has_room: bool, now: Moment) -> bool {
-        let Some(asleep) = self.asleep else { return now.since(self.begun) >= FALLING_ASLEEP_MAX };
-        let rested = now.since(asleep);
-        rested >= REST && has_room || rested >= REST_MAX
-    }
-}
 
 impl OwnedStream {
     /// Whether it slept a short while ago.
@@ -86,7 +60,7 @@ impl Owner {
                 tracing::warn!(stream = &*name, "{what}; {}", budget.reason());
                 self.rest_told = Some(now.uptime);
             }
-            self.resting.insert(name, Rest { begun: now.uptime, ..Rest::default() });
+            self.resting.insert(name, Rest::begin(now));
         }
     }
 
@@ -110,7 +84,7 @@ impl Owner {
             let (has_room, must_wait) = (self.setup.budget.has_room_for(bytes), self.must_not_learn());
             let Some(rest) = self.resting.get_mut(&name) else { continue };
             if is_asleep {
-                rest.asleep.get_or_insert(now.uptime);
+                rest.note_asleep(now);
             }
             if rest.is_over(has_room, now) && !must_wait {
                 self.end_rest(&name, now);
@@ -127,16 +101,16 @@ impl Owner {
             && !self.resting.contains_key(name)
             && !self.setup.budget.has_room_for(stream.slept_bytes)
         {
-            let rest = Rest { begun: now.uptime, asleep: Some(now.uptime), waiting: Vec::new() };
+            let mut rest = Rest::begin(now);
+            rest.note_asleep(now);
             self.resting.insert(name.clone(), rest);
         }
     }
 
     /// Learns what waited for a stream that rested.
     pub(super) fn end_rest(&mut self, name: &Arc<str>, now: Moment) {
-        for delivered in self.resting.remove(name).unwrap_or_default().waiting {
-            self.learn(delivered.batch, now);
-        }
+        let rest = self.resting.remove(name);
+        rest.into_iter().flat_map(|rest| rest.waiting).for_each(|delivered| self.learn(delivered.batch, now));
     }
 
     /// Counts streams that were put to sleep.

@@ -4,7 +4,7 @@ use super::counted_memory::CountedMemory;
 use super::learner_copies::CheckpointRequest;
 use super::lifecycle::{Lifecycle, Sleep};
 use super::owned_stream::OwnedStream;
-use super::resting::TURN_MIN;
+use super::rest::TURN_MIN;
 use super::state::Owner;
 use crate::budget::{MemoryBudget, Pressure};
 use crate::clock::{Clock, Moment};

@@ -5,7 +5,7 @@ use super::lifecycle::Lifecycle;
 use super::owned_stream::OwnedStream;
 use super::replies::refusal_reply;
 use super::request::OwnerRequest;
-use super::resting::Rest;
+use super::rest::Rest;
 use super::schedule::Load;
 use super::surroundings::Surroundings;
 use crate::budget::{MemoryBudget, Pressure};

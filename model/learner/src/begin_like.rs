@@ -30,7 +30,8 @@ impl Learner {
             return Err(UnlikeStream::Options);
         }
         for field in &declared.fields {
-            let known = self.schema.fields.iter_mut().find(|known| (&known.name, known.kind) == (&field.name, field.kind));
+            let known =
+                self.schema.fields.iter_mut().find(|known| (&known.name, known.kind) == (&field.name, field.kind));
             known.ok_or_else(|| UnlikeStream::Field(field.name.clone()))?.required = field.required;
         }
         if declared.closed && declared.fields.len() < self.schema.fields.len() {

@@ -4,7 +4,6 @@
 //! step the regressions are converted exactly (see `rls`), so a learner does not notice it. A lasting jump (six values
 //! in a row outside twelve units) or a lasting collapse of the spread starts the statistics afresh.
 
-use crate::bounds::within;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
@@ -300,7 +299,7 @@ impl ColumnUnits {
             return true;
         }
         let cap = if self.age <= 3 { 8.0 * self.unit } else { 10.0 * (self.spread).max(0.5 * self.quantum) };
-        let e = within(e, -cap, cap);
+        let e = crate::bounds::within(e, -cap, cap);
         self.mean += r * e;
         self.spread += r * (e.abs() - self.spread);
         false

@@ -1,5 +1,6 @@
 //! A few thousand executions of every target, from a seed; `SURMISE_FUZZ` says how many of each, `SURMISE_FUZZ_TARGET`
-//! of which alone, and `SURMISE_SEED` from which seed. `SURMISE_FUZZ_INPUT` names a file that failed, to be tried again.
+//! of which alone, and `SURMISE_SEED` from which seed. `SURMISE_FUZZ_INPUT` names a file that failed, to be tried once
+//! more.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,5 +119,8 @@ fn whatever_the_bytes_every_parser_returns() {
         eprintln!("{}: {done} executions in {seconds:.1} s, seed {seed}", target.name);
     }
     let _ = std::panic::take_hook();
-    assert!(failures.is_empty(), "the places of panics or what grew too large, and inputs that lead there: {failures:#?}");
+    assert!(
+        failures.is_empty(),
+        "the places of panics or what grew too large, and inputs that lead there: {failures:#?}"
+    );
 }

@@ -99,7 +99,10 @@ impl ReplayArgs {
         if has_options && self.begins_with_checkpoint() {
             return Err(Failure::usage("--compare with options needs a fresh learner; leave out --from and --like"));
         }
-        if has_defaults && !self.begins_with_checkpoint() && self.learner.options()? == self.learner.defaults().options()? {
+        if has_defaults
+            && !self.begins_with_checkpoint()
+            && self.learner.options()? == self.learner.defaults().options()?
+        {
             return Err(Failure::usage(
                 "--compare: nothing differs from the defaults; choose something with --set or --preset, or say what to \
                  compare with, as --compare network=off",
