@@ -76,8 +76,8 @@ impl Trace {
         assert!(synced.ended < answered, "a checkpoint is answered before {synced:?} of its manifest");
     }
 
-    /// Holds that whoever gives a file of the data directory another name syncs the directory right after it. `progress`
-    /// alone is not synced, on purpose.
+    /// Holds that whoever gives a file of the data directory another name syncs the directory right after it. Only
+    /// `progress` is not synced, on purpose.
     fn hold_renames(&self) {
         let folder = self.path("");
         let mut renamed = Vec::new();
