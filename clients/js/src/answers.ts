@@ -146,6 +146,14 @@ export interface AuditEntry {
   who: string;
 }
 
+/** The stream with whose knowledge another one began. */
+export interface BegunLike {
+  /** Its events before this offset had been learnt. */
+  offset: number;
+  /** The name that it had. */
+  stream: string;
+}
+
 /** What a change came to. */
 export interface Changed {
   /** Which incarnation of the name it is; none if it is gone. */
@@ -1020,6 +1028,8 @@ export interface StateHash {
 export interface StatusAnswer {
   /** The alarms of the stream: what its budget promised, and what came. */
   alarms: AlarmAccount;
+  /** The stream with whose knowledge it began, if it began with any. */
+  begun_like?: BegunLike;
   /** The newest checkpoint of the stream. */
   checkpoint?: CheckpointMark;
   /** The offset up to which everything is durable. */
