@@ -25,6 +25,8 @@ class StreamStatus(Answer):
     keys_stored: int = 0
     keys_forgotten: int = 0
     schema: dict[str, Any] = dataclasses.field(default_factory=dict)
+    begun_like: Optional[dict[str, Any]] = None
+    """The stream with whose knowledge it began, and the offset up to which that one had learnt."""
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The options with which the learner was made."""
     report: dict[str, Any] = dataclasses.field(default_factory=dict)
