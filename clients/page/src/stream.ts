@@ -176,6 +176,7 @@ function head(status: StatusAnswer): Fact[] {
     ["False ones promised", `≤ ${num(alarms.promised, 2)}`, `With its budget of ${alarms.budget}, a stream in which nothing is wrong would have had at most so many incidents by now. Many more mean that something is.`],
     ["Memory", bytes(status.state_bytes)],
     ["Checkpoint", checkpoint ? ago(checkpoint.time) : "none yet", "When all that it has learnt was last written to the disk. The log has every event since."],
+    ...(status.begun_like ? [["Began like", `${status.begun_like.stream}, ${plural(status.begun_like.offset, "event")}`, "The stream with whose knowledge it began, and how many events that one had learnt by then."] satisfies Fact] : []),
     ...(status.quarantined ? [["Quarantined", count(status.quarantined), "Events that could not be learnt, and were put aside."] satisfies Fact] : []),
     ...(Object.keys(status.refused).length ? [["Refused", Object.entries(status.refused).map(([code, n]) => `${count(n)} ${code}`).join(", "), "Events that were not taken, by reason."] satisfies Fact] : []),
   ];
