@@ -122,6 +122,12 @@ impl Flows {
         self.taken
     }
 
+    /// Whether half of the inbox is taken, or more.
+    pub fn is_half_taken(&self) -> bool {
+        let (taken, max) = (self.taken, self.max);
+        taken.batches > max.batches / 2 || taken.events > max.events / 2 || taken.bytes > max.bytes / 2
+    }
+
     /// Whether a stream that holds `holds` may take `more`: as much as is still free of the inbox, so that no stream
     /// ever takes the last of it. A batch larger than the inbox goes in alone.
     fn admits(&self, holds: InboxRoom, more: InboxRoom) -> bool {

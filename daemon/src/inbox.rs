@@ -136,6 +136,11 @@ impl InboxReader {
         }
     }
 
+    /// Whether what was put in and is not learnt yet takes half of the room, or more.
+    pub fn is_half_taken(&self) -> bool {
+        self.shared.lock().flows.is_half_taken()
+    }
+
     /// Rings when something may be there.
     pub fn bell(&self) -> &Receiver<()> {
         &self.bell

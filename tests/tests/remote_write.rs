@@ -168,9 +168,9 @@ const SERIES: usize = 1_000;
 /// Samples of all of them in all.
 const SAMPLES: u64 = 100_000;
 /// For how long Prometheus may hold what it has scraped before it writes it.
-const LOST_BEFORE_MS: i64 = 5_000;
+const LOST_BEFORE_MS: i64 = 15_000;
 /// How long it takes until it writes what it scrapes.
-const LOST_AFTER_MS: i64 = 2_000;
+const LOST_AFTER_MS: i64 = 8_000;
 
 /// A program that is scraped: a thousand hosts, each with a load that changes. Returns its address.
 fn scraped_hosts() -> String {

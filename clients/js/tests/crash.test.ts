@@ -13,7 +13,11 @@ let daemon: LiveDaemon;
 before(async () => {
   daemon = await LiveDaemon.begin();
 });
-after(() => daemon.end("SIGTERM"));
+let sender: ChildProcess;
+after(async () => {
+  await ended(sender, "SIGKILL");
+  await daemon.end("SIGTERM");
+});
 
 function send(stream: string): ChildProcess {
   const program = fileURLToPath(new URL("sender.js", import.meta.url));
@@ -36,10 +40,10 @@ async function finished(sender: ChildProcess): Promise<void> {
   assert.equal(sender.exitCode, 0);
 }
 
-test("100,000 events are learnt once each while their sender and the daemon are killed", { timeout: 120_000 }, async () => {
-  let sender = send("killed");
+test("100,000 events are learnt once each while their sender and the daemon are killed", { timeout: 300_000 }, async () => {
+  sender = send("killed");
   for (const [part, killed] of (["daemon", "sender", "both", "daemon"] as const).entries()) {
-    await reached("killed", sender, ((part + 1) * EVENTS) / 5);
+    await reached("killed", sender, ((part + 1) * EVENTS) / 8);
     if (killed !== "daemon") await ended(sender, "SIGKILL");
     if (killed !== "sender") {
       await daemon.end("SIGKILL");

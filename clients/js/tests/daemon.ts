@@ -45,6 +45,7 @@ export class LiveDaemon {
 
 /** Sends a program a signal, and waits until it has left. */
 export async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const left = new Promise((resolve) => child.once("exit", resolve));
   child.kill(signal);
   await left;

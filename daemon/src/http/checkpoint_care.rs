@@ -4,7 +4,7 @@ use super::checkpoints::find_checkpoint;
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
-use super::undo::{Who, audit};
+use super::operator::{Who, audit};
 use crate::hub::Hub;
 use crate::producers::ProducerBounds;
 use crate::recovery::{RecoveryError, load_learner};
@@ -308,6 +308,10 @@ fn asked_label(query: &Query, body: &[u8]) -> Result<Option<String>, ProblemResp
     let label = label.filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.len() > LABEL_BYTES_MAX) {
         return Err(ProblemResponse::bad_request("label", format!("a label has at most {LABEL_BYTES_MAX} bytes")));
+    }
+    if label.as_ref().is_some_and(|label| label.parse::<u64>().is_ok()) {
+        let reason = "a number is the checkpoint of that generation, so no label can be one";
+        return Err(ProblemResponse::bad_request("label", reason));
     }
     Ok(label)
 }

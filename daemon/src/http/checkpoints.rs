@@ -5,7 +5,7 @@ use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
-use super::undo::{Who, audit};
+use super::operator::{Who, audit};
 use crate::access::Grant;
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};

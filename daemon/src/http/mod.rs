@@ -22,6 +22,7 @@ mod log;
 mod openapi;
 mod openapi_page;
 mod operations;
+mod operator;
 mod parameter;
 mod posted;
 mod problem;

@@ -4,7 +4,7 @@ use super::checkpoints::STREAM;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
-use super::undo::{Who, audit};
+use super::operator::{Who, audit};
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
 use axum::Json;

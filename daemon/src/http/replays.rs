@@ -2,7 +2,7 @@
 
 use super::problem::ProblemResponse;
 use super::streams::find;
-use super::undo::{Who, audit};
+use super::operator::{Who, audit};
 use crate::clock::now_us;
 use crate::directory::StreamView;
 use crate::hub::Hub;

@@ -85,6 +85,10 @@ fn budgeted(score: f64, budget_events: f64) -> f64 {
 /// its next event.
 async fn asked_of(hub: &Hub, view: &StreamView) -> Result<(f64, Vec<NumberSeries>), ProblemResponse> {
     let has_numbers = number_fields(view) > 0;
+    // a stream with nothing to tell is not woken for it
+    if !has_numbers && view.last_score().is_none() {
+        return Ok((1.0, Vec::new()));
+    }
     let question = move |snapshot: &Snapshot| {
         let learner = &snapshot.learner;
         let budget = budget_events(learner);

@@ -1,18 +1,17 @@
 //! Undo over HTTP: what operators do to streams and checkpoints. Each operation is written into the audit log.
 
 use super::checkpoints::find_checkpoint;
+use super::operator::{Who, audit};
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
-use crate::access::Grant;
 use crate::forgetting::Forgotten;
 use crate::hub::Hub;
 use crate::relearning::RelearnError;
 use crate::undo::{Changed, SchemaChange, StreamChange, UndoError, change};
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, State};
-use axum::http::request::Parts;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,24 +47,6 @@ pub struct Operations {
     operations: Vec<AuditEntry>,
     /// Lines of the audit log that are damaged.
     damaged: u64,
-}
-
-/// Who asks for an operation: what the request's token opens.
-pub struct Who(pub Arc<Grant>);
-
-impl<S: Sync> FromRequestParts<S> for Who {
-    type Rejection = ProblemResponse;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Who, ProblemResponse> {
-        let grant = parts.extensions.get::<Arc<Grant>>().cloned();
-        let missing = || ProblemResponse::new(500, "internal error", "the request was not checked");
-        grant.map(Who).ok_or_else(missing)
-    }
-}
-
-/// Writes an operation that a request asked for into the audit log.
-pub fn audit(hub: &Hub, who: &Who, what: &str, about: String, result: String) {
-    hub.audit(who.0.name(), what, about, result);
 }
 
 async fn made(

@@ -28,6 +28,8 @@ pub(super) enum Action {
     Answer(OwnerRequest),
     /// Learns a batch of events.
     Learn(Delivered),
+    /// Learns a batch that waited while its stream rested.
+    LearnWaiting(Delivered),
     /// Sends what was learnt to the committer.
     Commit,
     /// Begins the snapshots that are due.
@@ -71,12 +73,25 @@ impl Owner {
                     }
                 }
                 Turn::Receive if self.must_not_learn() => self.turn = Turn::Commit(Load::Idle),
+                Turn::Receive if self.waits_turn => {
+                    self.waits_turn = false;
+                    if let Some(delivered) = self.next_waiting() {
+                        self.turn = Turn::Commit(Load::Busy);
+                        return Action::LearnWaiting(delivered);
+                    }
+                }
                 Turn::Receive => match self.setup.batches.try_recv() {
                     Ok(delivered) => {
-                        self.turn = Turn::Commit(Load::Busy);
+                        (self.turn, self.waits_turn) = (Turn::Commit(Load::Busy), true);
                         return Action::Learn(delivered);
                     }
-                    Err(TryRecvError::Empty) => self.turn = Turn::Commit(Load::Idle),
+                    Err(TryRecvError::Empty) => match self.next_waiting() {
+                        Some(delivered) => {
+                            self.turn = Turn::Commit(Load::Busy);
+                            return Action::LearnWaiting(delivered);
+                        }
+                        None => self.turn = Turn::Commit(Load::Idle),
+                    },
                     Err(TryRecvError::Disconnected) => return Action::Stop,
                 },
                 Turn::Commit(load) => {
@@ -128,6 +143,7 @@ impl Owner {
                     self.learn(delivered.batch, now);
                 }
             }
+            Action::LearnWaiting(delivered) => self.learn(delivered.batch, now),
             Action::Commit => self.send_commit_batch(now),
             Action::Publish(load) => self.request_snapshots(load, now),
             Action::Checkpoint => self.start_due_checkpoints(now),
@@ -163,12 +179,10 @@ impl Owner {
     /// Learns what is in the inbox, has it committed, completes copies that are wanted, and has a checkpoint written of
     /// each stream that changed. Here the owner waits for room in the queues.
     pub(super) fn stop(mut self) {
-        // what waits for a stream that is being replaced is not learnt: it is not acknowledged, and will come again
-        self.held.values_mut().for_each(Vec::clear);
-        let now = self.clock().now();
-        for name in self.resting.keys().cloned().collect::<Vec<_>>() {
-            self.end_rest(&name, now);
-        }
+        // what waits for a stream that is being replaced, or for which there is no room, is not learnt: it is not
+        // acknowledged, and will come again
+        self.held.extend(self.resting.drain().map(|(name, _)| (name, VecDeque::new())));
+        self.held.values_mut().for_each(VecDeque::clear);
         while let Ok(delivered) = self.setup.batches.try_recv() {
             let now = self.clock().now();
             if self.held.contains_key(&delivered.batch.stream) {

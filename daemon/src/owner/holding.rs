@@ -19,7 +19,7 @@ impl Owner {
     /// waits. `None` if there is no such stream; its name is held all the same.
     pub(super) fn hold(&mut self, name: &Arc<str>, now: Moment) -> Option<Box<OwnedStream>> {
         self.gather_groups(now);
-        let rested = self.resting.remove(name).map_or(Vec::new(), |rest| rest.waiting);
+        let rested = self.resting.remove(name).map(|rest| rest.waiting).unwrap_or_default();
         self.held.entry(name.clone()).or_default().extend(rested);
         let mut stream = self.streams.remove(name)?;
         for names in [&mut self.watched, &mut self.changed, &mut self.copying] {
@@ -66,7 +66,7 @@ impl Owner {
         let resting = self.resting.get_mut(name).map(|rest| &mut rest.waiting);
         match self.held.get_mut(name).or(resting) {
             Some(waiting) => {
-                waiting.push(delivered);
+                waiting.push_back(delivered);
                 None
             }
             None => Some(delivered),

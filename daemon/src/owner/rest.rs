@@ -2,6 +2,7 @@
 
 use crate::clock::Moment;
 use crate::inbox::Delivered;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long a stream that has woken is awake at least before it rests, so that it learns more than waking costs.
@@ -14,17 +15,29 @@ const FALLING_ASLEEP_MAX: Duration = Duration::from_secs(20);
 
 /// A stream that rests.
 pub(super) struct Rest {
-    /// What came for it.
-    pub waiting: Vec<Delivered>,
+    /// What came for it, in order.
+    pub waiting: VecDeque<Delivered>,
     /// When it began to rest, and since when it is asleep.
     begun: Duration,
     asleep: Option<Duration>,
+    /// Whether it is over, so that what waits is learnt.
+    pub is_over: bool,
 }
 
 impl Rest {
     /// A rest that begins now.
     pub fn begin(now: Moment) -> Rest {
-        Rest { waiting: Vec::new(), begun: now.uptime, asleep: None }
+        Rest { waiting: VecDeque::new(), begun: now.uptime, asleep: None, is_over: false }
+    }
+
+    /// The rest of a stream that sleeps already.
+    pub fn begin_asleep(now: Moment) -> Rest {
+        Rest { asleep: Some(now.uptime), ..Rest::begin(now) }
+    }
+
+    /// Whether the stream has slept since it began.
+    pub fn has_slept(&self) -> bool {
+        self.asleep.is_some()
     }
 
     /// Notes that the stream sleeps.
@@ -32,11 +45,22 @@ impl Rest {
         self.asleep.get_or_insert(now.uptime);
     }
 
-    /// Whether it goes on: it had its rest and there is room, it has rested for too long, or it cannot sleep.
-    pub fn is_over(&self, has_room: bool, now: Moment) -> bool {
-        let Some(asleep) = self.asleep else { return now.since(self.begun) >= FALLING_ASLEEP_MAX };
-        let rested = now.since(asleep);
-        rested >= REST && has_room || rested >= REST_MAX
+    /// Whether it may end: the stream had its rest and there is room for it, or it cannot sleep.
+    pub fn may_end(&self, has_room: bool, now: Moment) -> bool {
+        match self.asleep {
+            Some(asleep) => has_room && now.since(asleep) >= REST,
+            None => now.since(self.begun) >= FALLING_ASLEEP_MAX,
+        }
+    }
+
+    /// How long it is by now.
+    pub fn length(&self, now: Moment) -> Duration {
+        now.since(self.begun)
+    }
+
+    /// For how long it has been longer than a rest should be; none while it has not.
+    pub fn overlong(&self, now: Moment) -> Option<Duration> {
+        now.since(self.asleep?).checked_sub(REST_MAX)
     }
 }
 
@@ -51,10 +75,10 @@ mod tests {
     #[test]
     fn a_rest_ends_when_there_is_room_or_after_a_while() {
         let mut rest = Rest::begin(at(100));
-        assert!(!rest.is_over(true, at(119)) && rest.is_over(false, at(120)), "it cannot sleep, and goes on");
+        assert!(!rest.may_end(true, at(119)) && rest.may_end(false, at(120)), "it cannot sleep, and goes on");
         rest.note_asleep(at(101));
         rest.note_asleep(at(110));
-        assert!(!rest.is_over(true, at(102)) && rest.is_over(true, at(103)));
-        assert!(!rest.is_over(false, at(115)) && rest.is_over(false, at(116)));
+        assert!(!rest.may_end(true, at(102)) && rest.may_end(true, at(103)) && !rest.may_end(false, at(130)));
+        assert_eq!((rest.overlong(at(115)), rest.overlong(at(117))), (None, Some(Duration::from_secs(1))));
     }
 }

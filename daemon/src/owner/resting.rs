@@ -9,6 +9,7 @@ use super::owned_stream::OwnedStream;
 use super::rest::{Rest, TURN_MIN};
 use super::state::Owner;
 use crate::clock::Moment;
+use crate::inbox::Delivered;
 use crate::telemetry;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ const FIRST_TURN_MIN: Duration = Duration::from_secs(1);
 const TURNS_SPAN: Duration = Duration::from_secs(60);
 /// A stream that takes a smaller part of the budget does not rest, as little would be won.
 const PART_MAX: u64 = 2048;
+/// The time after a question in which a stream that rests stays awake, as there may be others.
+const QUESTION_SPAN: Duration = Duration::from_secs(1);
 /// The time between two lines of the log that say so.
 const TOLD_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -36,12 +39,21 @@ impl OwnedStream {
 }
 
 impl Owner {
-    /// Has busy streams rest, as many as take what is too much: those that have been awake for longest.
+    /// Has busy streams rest, as many as take this owner's part of what is too much: those that have been awake for
+    /// longest. None does while what waits for others takes much of the inbox.
     pub(super) fn begin_rest(&mut self, now: Moment) {
+        if self.setup.batches.is_half_taken() {
+            return;
+        }
         let budget = self.setup.budget.clone();
-        let bytes_of = |name: &Arc<str>| self.streams.get(name).map_or(0, |stream| stream.counted.bytes);
-        let falling_asleep: u64 = self.resting.keys().map(bytes_of).sum();
-        let mut excess = budget.streams_excess().saturating_sub(falling_asleep);
+        let (mut own, mut falling_asleep) = (0, 0);
+        for (name, stream) in &self.streams {
+            own += stream.counted.bytes;
+            falling_asleep += if self.resting.contains_key(name) { stream.counted.bytes } else { 0 };
+        }
+        // the excess is that of all owners
+        let part = own as f64 / budget.counted_bytes().max(own).max(1) as f64;
+        let mut excess = ((budget.streams_excess() as f64 * part) as u64).saturating_sub(falling_asleep);
         let least_bytes = budget.limit_bytes() / PART_MAX;
         let may_rest = |(name, stream): &(&Arc<str>, &OwnedStream)| {
             !self.resting.contains_key(*name) && stream.has_had_its_turn(least_bytes, now)
@@ -64,33 +76,60 @@ impl Owner {
         }
     }
 
-    /// Lets streams that rest sleep as soon as they can, and wakes those that have had their rest.
+    /// Lets streams that rest sleep as soon as they can, and ends the rests that may end. Of those that are too long, as
+    /// there is no room, or as what waits for them takes much of the inbox, the longest ends.
     pub(super) fn look_after_resting(&mut self, now: Moment) {
         if self.resting.is_empty() {
             return;
         }
-        let names: Vec<Arc<str>> = self.resting.keys().cloned().collect();
-        let mut asleep = 0;
+        let names: Vec<Arc<str>> = self.resting.iter().filter(|(_, r)| !r.is_over).map(|(name, _)| name.clone()).collect();
+        let (mut asleep, mut longest) = (0, None);
+        let is_crowded = self.setup.batches.is_half_taken();
         for name in names {
-            if let Some(stream) = self.streams.get_mut(&name).filter(|stream| stream.is_awake()) {
-                stream.unpublish();
-                self.watched.retain(|other| *other != name);
-            }
-            if self.put_to_sleep(&name, now) {
-                asleep += 1;
-            }
-            let is_asleep = self.streams.get(&name).is_none_or(|stream| !stream.is_awake());
-            let bytes = self.streams.get(&name).map_or(0, |stream| stream.slept_bytes);
-            let (has_room, must_wait) = (self.setup.budget.has_room_for(bytes), self.must_not_learn());
+            asleep += u64::from(self.let_sleep(&name, now));
+            let stream = self.streams.get(&name);
+            let (is_asleep, bytes) = stream.map_or((true, 0), |s| (!s.is_awake(), s.slept_bytes));
+            let has_room = self.setup.budget.has_room_for(bytes);
             let Some(rest) = self.resting.get_mut(&name) else { continue };
             if is_asleep {
                 rest.note_asleep(now);
             }
-            if rest.is_over(has_room, now) && !must_wait {
-                self.end_rest(&name, now);
-            }
+            rest.is_over = rest.may_end(has_room, now);
+            let overlong = if is_crowded { Some(rest.length(now)) } else { rest.overlong(now) };
+            longest = longest.max(overlong.filter(|_| !rest.is_over).map(|length| (length, name)));
+        }
+        if let Some(rest) = longest.and_then(|(_, name)| self.resting.get_mut(&name)) {
+            rest.is_over = true;
         }
         self.note_asleep("busy streams", asleep, now);
+    }
+
+    /// Lets a stream that rests sleep, if it can. One that was woken by a question stays awake while there are others.
+    fn let_sleep(&mut self, name: &Arc<str>, now: Moment) -> bool {
+        let was_asleep = self.resting.get(name).is_some_and(Rest::has_slept);
+        let Some(stream) = self.streams.get_mut(name).filter(|stream| stream.is_awake()) else { return false };
+        if was_asleep && now.since(stream.used_at) < QUESTION_SPAN {
+            return false;
+        }
+        if stream.hashes.is_empty() {
+            stream.unpublish();
+            self.watched.retain(|other| other != name);
+        }
+        self.put_to_sleep(name, now)
+    }
+
+    /// What waited for a stream whose rest is over, one batch at a time.
+    pub(super) fn next_waiting(&mut self) -> Option<Delivered> {
+        if self.resting.is_empty() {
+            return None;
+        }
+        let over = self.resting.iter_mut().filter(|(_, rest)| rest.is_over);
+        let (name, rest) = over.min_by(|a, b| a.0.cmp(b.0))?;
+        let (name, next) = (name.clone(), rest.waiting.pop_front());
+        if rest.waiting.is_empty() {
+            self.resting.remove(&name);
+        }
+        next
     }
 
     /// Lets a stream that sleeps rest on, as there is no room for it: what comes for it waits.
@@ -100,17 +139,10 @@ impl Owner {
         if let Some(stream) = asleep
             && !self.resting.contains_key(name)
             && !self.setup.budget.has_room_for(stream.slept_bytes)
+            && !self.setup.batches.is_half_taken()
         {
-            let mut rest = Rest::begin(now);
-            rest.note_asleep(now);
-            self.resting.insert(name.clone(), rest);
+            self.resting.insert(name.clone(), Rest::begin_asleep(now));
         }
-    }
-
-    /// Learns what waited for a stream that rested.
-    pub(super) fn end_rest(&mut self, name: &Arc<str>, now: Moment) {
-        let rest = self.resting.remove(name);
-        rest.into_iter().flat_map(|rest| rest.waiting).for_each(|delivered| self.learn(delivered.batch, now));
     }
 
     /// Counts streams that were put to sleep.

@@ -157,7 +157,10 @@ impl Owner {
             }
             return false;
         }
-        stream.slept_bytes = stream.counted.bytes;
+        // one that was woken by a question alone was not counted since
+        if stream.counted.bytes > 0 {
+            stream.slept_bytes = stream.counted.bytes;
+        }
         stream.sleep(&self.setup.storage, &self.setup.services);
         stream.forget_memory(&self.setup.budget);
         self.changed.retain(|other| other != name);

@@ -14,8 +14,11 @@ impl Owner {
     /// Looks after the streams that are awake.
     pub(super) fn look_after_silent(&mut self, now: Moment) {
         self.silence_checked_at = now.uptime;
-        for stream in self.streams.values_mut() {
-            stream.tell_overdue(now);
+        for (name, stream) in &mut self.streams {
+            // events of one that rests have come, and wait
+            if !self.resting.contains_key(name) {
+                stream.tell_overdue(now);
+            }
             if let Some(state) = stream.lifecycle.state() {
                 stream.view.past.settle(now.wall_us, &state.learner);
             }

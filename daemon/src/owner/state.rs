@@ -82,9 +82,11 @@ pub struct Owner {
     limits: Limits,
     pub(super) streams: FxHashMap<Arc<str>, OwnedStream>,
     /// Names whose streams are being replaced, with the batches that wait for them.
-    pub(super) held: FxHashMap<Arc<str>, Vec<Delivered>>,
+    pub(super) held: FxHashMap<Arc<str>, VecDeque<Delivered>>,
     /// Busy streams whose events wait while they sleep, as memory is short.
     pub(super) resting: FxHashMap<Arc<str>, Rest>,
+    /// Whether what waited for a stream whose rest is over comes before the inbox; the two alternate.
+    pub(super) waits_turn: bool,
     /// When the log last said that there are such streams.
     pub(super) rest_told: Option<Duration>,
     /// Streams with events that are not in `commit_batch`.
@@ -118,6 +120,7 @@ impl Owner {
             streams: FxHashMap::default(),
             held: FxHashMap::default(),
             resting: FxHashMap::default(),
+            waits_turn: false,
             rest_told: None,
             touched: Vec::new(),
             watched: Vec::new(),

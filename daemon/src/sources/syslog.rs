@@ -153,13 +153,20 @@ impl SyslogReceiver {
         let admission = self.intake.hub.admission("syslog", 0);
         let mut serving = JoinSet::new();
         while let Some(Arrival { socket, peer }) = accept(&self.intake.hub, &listener).await {
-            // the protocol has no word for a refusal: a connection that gets no seat is closed
-            if let Ok(seat) = admission.admit(Some(peer.ip())) {
-                let receiver = self.clone();
-                serving.spawn(async move {
-                    let evicted = seat.evicted.clone();
-                    evicted.run_until_cancelled(receiver.receive(socket, seat)).await;
-                });
+            match admission.admit(Some(peer.ip())) {
+                Ok(seat) => {
+                    let receiver = self.clone();
+                    serving.spawn(async move {
+                        let evicted = seat.evicted.clone();
+                        evicted.run_until_cancelled(receiver.receive(socket, seat)).await;
+                    });
+                }
+                // the protocol has no word for a refusal: a connection that gets no seat is closed
+                Err(full) => {
+                    if self.intake.hub.doors.is_fault_news() {
+                        tracing::warn!(source = &*self.intake.name, "connections of syslog are closed unread: {full}");
+                    }
+                }
             }
             while serving.try_join_next().is_some() {}
         }

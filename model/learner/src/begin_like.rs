@@ -1,6 +1,7 @@
 //! The beginning of a stream that is like another one: what was learnt of that one's events is kept, and all that is
 //! that stream's own goes.
 
+use crate::field::Model;
 use crate::keys::Keys;
 use crate::learner::{Learner, Measures, Monitors, StreamPosition};
 use crate::options::Options;
@@ -46,6 +47,12 @@ impl Learner {
         self.keys = Keys::new(&self.options);
         self.position = StreamPosition { version: self.position.version, ..StreamPosition::default() };
         self.monitors = Monitors::default();
+        for field in &mut self.models.fields {
+            if let Model::Line(_, lines, gaps) = &mut field.model {
+                lines.begin_like();
+                gaps.begin_like();
+            }
+        }
         Ok(self)
     }
 }

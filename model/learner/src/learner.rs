@@ -259,7 +259,7 @@ impl Learner {
         }
         // a target that has learnt nothing yet sees the fields that came with the first event, too
         let target = self.options.target.as_ref().and_then(|target| schema.position(target));
-        if let Some(target) = target.filter(|target| *target < known && self.position.offset == 0) {
+        if let Some(target) = target.filter(|target| *target < known && self.position.version == 0) {
             let model = FieldModel::new(&schema, target, 0, &self.options, None);
             if model.symbols().is_some() {
                 self.models.fields[target] = model;

@@ -30,6 +30,11 @@ impl Default for LineGaps {
 }
 
 impl LineGaps {
+    /// Goes on with another stream, whose lines have times of their own.
+    pub fn begin_like(&mut self) {
+        self.clock = SequenceClock::default();
+    }
+
     /// Learns the time of a line, if it tells one. A line that comes late has a gap of zero.
     pub fn observe(&mut self, time_us: Option<i64>) {
         let Some(time_us) = time_us else { return };

@@ -94,3 +94,58 @@ fn streams_that_are_not_alike_are_told_by_what_differs() {
     learn(&mut short, 3, 1);
     assert_eq!(short.begin_like(&Schema::default(), &options()).err(), Some(UnlikeStream::Undecided));
 }
+
+/// A line a second of a worker, and every ten seconds its heartbeat.
+fn lines(from_s: u64, count: u64, heartbeat: bool) -> Vec<Record> {
+    let line = |i: u64| match i % 10 {
+        0 if heartbeat => "heartbeat of the watcher".to_owned(),
+        _ => format!("took job {} in {} ms", i * 7919 % 1000, 20 + i % 9),
+    };
+    let stamp = |i: u64| format!("2026-11-{:02}T{:02}:{:02}:{:02}Z", 1 + i / 86_400, i / 3600 % 24, i / 60 % 60, i % 60);
+    let record = |i: u64| Record {
+        data: Data::One(Datum::Text(format!("{} {}", stamp(from_s + i), line(i)).into())),
+        ..Record::default()
+    };
+    (0..count).map(record).collect()
+}
+
+#[test]
+fn lines_of_the_new_stream_are_earlier_and_nothing_of_the_other_is_missed() {
+    let schema = Schema { fields: vec![Field::new("value", FieldKind::Line)], closed: false };
+    let mut other = Learner::new(schema.clone(), options()).unwrap();
+    let observe = |l: &mut Learner, record: &Record| {
+        let event = l.bind(record, &Limits::default()).unwrap();
+        l.observe(&event)
+    };
+    lines(2_000_000, 3000, true).iter().for_each(|record| drop(observe(&mut other, record)));
+    let mut like = other.begin_like(&schema, &options()).unwrap();
+    let mut fresh = Learner::new(schema, options()).unwrap();
+    let (mut of_like, mut of_fresh) = (0.0, 0.0);
+    // twenty days before, and without the heartbeat, which the other stream alone has
+    for record in lines(300_000, 600, false) {
+        let outcome = observe(&mut like, &record);
+        assert!(outcome.alarm.is_none(), "{:?}", outcome.alarm);
+        of_like += outcome.surprise_bits;
+        of_fresh += observe(&mut fresh, &record).surprise_bits;
+    }
+    assert!(of_like < 0.9 * of_fresh, "{of_like} bits against {of_fresh}");
+}
+
+#[test]
+fn a_field_that_is_new_leaves_the_target_what_it_knows() {
+    let options = Options { target: Some("page".into()), ..options() };
+    let mut other = Learner::new(Schema::default(), options.clone()).unwrap();
+    learn(&mut other, 3_000, 1);
+    let mut like = other.begin_like(&Schema::default(), &options).unwrap();
+    let mut r = Random::new(5);
+    let mut bits = 0.0;
+    for i in 0..100 {
+        let mut record = record(i, &mut r);
+        if let Data::Fields(fields) = &mut record.data {
+            fields.push(("zone".into(), Datum::Text("north".into())));
+        }
+        let event = like.bind(&record, &Limits::default()).unwrap();
+        bits += like.observe(&event).surprise_bits;
+    }
+    assert!(bits < 100.0, "{bits} bits for 100 pages that are known: its model was made anew");
+}

@@ -39,6 +39,8 @@ impl Default for LineLimits {
 
 /// Pieces at the beginning of a line among which its time is, if it begins with one.
 const HEAD_PIECES: usize = 12;
+/// Lines over which the two rates of a stream are taken.
+const RATE_LINES: [f64; 2] = [50.0, 250.0];
 
 /// What reading a line gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +131,7 @@ impl LineModel {
             slots: Slots::new(limits.slots),
             sequence: TemplateOrder::new(),
             overdue: Overdue::default(),
-            rates: [Rate::new(50.0), Rate::new(250.0)],
+            rates: [Rate::new(RATE_LINES[0]), Rate::new(RATE_LINES[1])],
             pairs: Pairs::default(),
             severe: Burst::default(),
             severe_mark: HighMark::new(0, 4.0),
@@ -140,6 +142,14 @@ impl LineModel {
             late_bits: 0.0,
             current: CurrentLine::default(),
         }
+    }
+
+    /// Goes on with another stream of the same kind: templates and slots stay, with how often and in which order they
+    /// come; the time, what comes regularly, how many come in a time, and the latest lines are that stream's own.
+    pub fn begin_like(&mut self) {
+        (self.clock, self.joiner) = (LineClock::default(), TraceJoiner::default());
+        (self.overdue, self.rates) = (Overdue::default(), [Rate::new(RATE_LINES[0]), Rate::new(RATE_LINES[1])]);
+        self.sequence.begin_like();
     }
 
     /// Reads a line: cuts it, tells its time, and finds its template, which may be made or joined with others.

@@ -57,6 +57,12 @@ impl TemplateOrder {
         }
     }
 
+    /// Forgets the latest lines, and keeps which templates follow which.
+    pub fn begin_like(&mut self) {
+        self.last = [0; 2];
+        self.links.fill((0, 0));
+    }
+
     fn count(&self, context: u64, template: u64) -> f64 {
         self.counts.get(&pair(context, template)).copied().unwrap_or(0.0)
     }
