@@ -122,10 +122,9 @@ impl Flows {
         self.taken
     }
 
-    /// Whether half of the inbox is taken, or more.
-    pub fn is_half_taken(&self) -> bool {
-        let (taken, max) = (self.taken, self.max);
-        taken.batches > max.batches / 2 || taken.events > max.events / 2 || taken.bytes > max.bytes / 2
+    /// Whether so many batches with so many events together are more than half of what there is room for.
+    pub fn is_half(&self, batches: usize, events: usize) -> bool {
+        batches > self.max.batches / 2 || events > self.max.events / 2
     }
 
     /// Whether a stream that holds `holds` may take `more`: as much as is still free of the inbox, so that no stream

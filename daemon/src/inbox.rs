@@ -136,9 +136,9 @@ impl InboxReader {
         }
     }
 
-    /// Whether what was put in and is not learnt yet takes half of the room, or more.
-    pub fn is_half_taken(&self) -> bool {
-        self.shared.lock().flows.is_half_taken()
+    /// Whether so many batches with so many events together are more than half of what there is room for.
+    pub fn is_half(&self, batches: usize, events: usize) -> bool {
+        self.shared.lock().flows.is_half(batches, events)
     }
 
     /// Rings when something may be there.

@@ -4,8 +4,8 @@ use crate::admission::Admission;
 use crate::directory::StreamView;
 use crate::hub::Hub;
 use crate::open_files;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Hub {
     /// The seats of a new listener, with `reserve_max` seats beside those that the configuration allows.

@@ -271,7 +271,13 @@ fn show(s: &StreamStatus, paint: Paint) -> Vec<String> {
             s.stream
         ));
     }
-    out.push(String::new());
+    out.extend(losses(&r, paint));
+    out
+}
+
+/// What the mixture, each expert and each field lost.
+fn losses(r: &Report, paint: Paint) -> Vec<String> {
+    let mut out = vec![String::new()];
     let mut t = Table::new(1, ["bits per event", ""]);
     t.row(["mixture".into(), format!("{:.4}", r.loss_bits_per_event)]);
     for e in &r.experts {

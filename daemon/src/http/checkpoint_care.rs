@@ -1,10 +1,10 @@
 //! What operators ask of single checkpoints: what one holds, whether it is whole, how two differ, and keeping one.
 
 use super::checkpoints::find_checkpoint;
+use super::operator::{Who, audit};
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
-use super::operator::{Who, audit};
 use crate::hub::Hub;
 use crate::producers::ProducerBounds;
 use crate::recovery::{RecoveryError, load_learner};

@@ -1,11 +1,11 @@
 //! Checkpoints over HTTP: listing them, making them now, and reading one.
 
 use super::answer::question_permit;
+use super::operator::{Who, audit};
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
-use super::operator::{Who, audit};
 use crate::access::Grant;
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};

@@ -1,7 +1,7 @@
 //! Operations: health, metrics, and the page for people.
 
-use super::problem::ProblemResponse;
 use super::operator::Who;
+use super::problem::ProblemResponse;
 use crate::directory::StreamView;
 use crate::hub::{Hub, SERVER};
 use crate::logging::lost_log_lines;

@@ -1,10 +1,10 @@
 //! Producers over HTTP: what is known of one, and having it forgotten.
 
 use super::checkpoints::STREAM;
+use super::operator::{Who, audit};
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
-use super::operator::{Who, audit};
 use crate::hub::Hub;
 use crate::owner::{OwnerRequest, PendingCheckpoint};
 use axum::Json;

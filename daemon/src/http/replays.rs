@@ -1,8 +1,8 @@
 //! Replays over HTTP: ranges of a stream's own log that are learnt again, beside it.
 
+use super::operator::{Who, audit};
 use super::problem::ProblemResponse;
 use super::streams::find;
-use super::operator::{Who, audit};
 use crate::clock::now_us;
 use crate::directory::StreamView;
 use crate::hub::Hub;

@@ -42,7 +42,7 @@ impl Owner {
     /// Has busy streams rest, as many as take this owner's part of what is too much: those that have been awake for
     /// longest. None does while what waits for others takes much of the inbox.
     pub(super) fn begin_rest(&mut self, now: Moment) {
-        if self.setup.batches.is_half_taken() {
+        if self.is_crowded() {
             return;
         }
         let budget = self.setup.budget.clone();
@@ -76,15 +76,16 @@ impl Owner {
         }
     }
 
-    /// Lets streams that rest sleep as soon as they can, and ends the rests that may end. Of those that are too long, as
-    /// there is no room, or as what waits for them takes much of the inbox, the longest ends.
+    /// Lets streams that rest sleep as soon as they can, and ends the rests that may end. Of those that are too long,
+    /// as there is no room, or as what waits for them takes much of the inbox, the longest ends.
     pub(super) fn look_after_resting(&mut self, now: Moment) {
         if self.resting.is_empty() {
             return;
         }
-        let names: Vec<Arc<str>> = self.resting.iter().filter(|(_, r)| !r.is_over).map(|(name, _)| name.clone()).collect();
+        let names: Vec<Arc<str>> =
+            self.resting.iter().filter(|(_, r)| !r.is_over).map(|(name, _)| name.clone()).collect();
         let (mut asleep, mut longest) = (0, None);
-        let is_crowded = self.setup.batches.is_half_taken();
+        let is_crowded = self.is_crowded();
         for name in names {
             asleep += u64::from(self.let_sleep(&name, now));
             let stream = self.streams.get(&name);
@@ -102,6 +103,12 @@ impl Owner {
             rest.is_over = true;
         }
         self.note_asleep("busy streams", asleep, now);
+    }
+
+    /// Whether what waits for streams that rest takes half of the inbox, so that others would find no room.
+    fn is_crowded(&self) -> bool {
+        let waiting = || self.resting.values().flat_map(|rest| &rest.waiting);
+        self.setup.batches.is_half(waiting().count(), waiting().map(|delivered| delivered.batch.items.len()).sum())
     }
 
     /// Lets a stream that rests sleep, if it can. One that was woken by a question stays awake while there are others.
@@ -139,7 +146,7 @@ impl Owner {
         if let Some(stream) = asleep
             && !self.resting.contains_key(name)
             && !self.setup.budget.has_room_for(stream.slept_bytes)
-            && !self.setup.batches.is_half_taken()
+            && !self.is_crowded()
         {
             self.resting.insert(name.clone(), Rest::begin_asleep(now));
         }

@@ -101,7 +101,8 @@ fn lines(from_s: u64, count: u64, heartbeat: bool) -> Vec<Record> {
         0 if heartbeat => "heartbeat of the watcher".to_owned(),
         _ => format!("took job {} in {} ms", i * 7919 % 1000, 20 + i % 9),
     };
-    let stamp = |i: u64| format!("2026-11-{:02}T{:02}:{:02}:{:02}Z", 1 + i / 86_400, i / 3600 % 24, i / 60 % 60, i % 60);
+    let stamp =
+        |i: u64| format!("2026-11-{:02}T{:02}:{:02}:{:02}Z", 1 + i / 86_400, i / 3600 % 24, i / 60 % 60, i % 60);
     let record = |i: u64| Record {
         data: Data::One(Datum::Text(format!("{} {}", stamp(from_s + i), line(i)).into())),
         ..Record::default()
