@@ -122,9 +122,9 @@ impl Flows {
         self.taken
     }
 
-    /// Whether so many batches with so many events together are more than half of what there is room for.
-    pub fn is_half(&self, batches: usize, events: usize) -> bool {
-        batches > self.max.batches / 2 || events > self.max.events / 2
+    /// Whether so many batches with so many events together are more than seven eighths of what there is room for.
+    pub fn is_most(&self, batches: usize, events: usize) -> bool {
+        batches > self.max.batches / 8 * 7 || events > self.max.events / 8 * 7
     }
 
     /// Whether a stream that holds `holds` may take `more`: as much as is still free of the inbox, so that no stream

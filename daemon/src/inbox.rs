@@ -136,9 +136,9 @@ impl InboxReader {
         }
     }
 
-    /// Whether so many batches with so many events together are more than half of what there is room for.
-    pub fn is_half(&self, batches: usize, events: usize) -> bool {
-        self.shared.lock().flows.is_half(batches, events)
+    /// Whether so many batches with so many events together are most of what there is room for.
+    pub fn is_most(&self, batches: usize, events: usize) -> bool {
+        self.shared.lock().flows.is_most(batches, events)
     }
 
     /// Rings when something may be there.

@@ -53,11 +53,6 @@ impl Rest {
         }
     }
 
-    /// How long it is by now.
-    pub fn length(&self, now: Moment) -> Duration {
-        now.since(self.begun)
-    }
-
     /// For how long it has been longer than a rest should be; none while it has not.
     pub fn overlong(&self, now: Moment) -> Option<Duration> {
         now.since(self.asleep?).checked_sub(REST_MAX)

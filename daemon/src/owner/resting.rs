@@ -40,7 +40,7 @@ impl OwnedStream {
 
 impl Owner {
     /// Has busy streams rest, as many as take this owner's part of what is too much: those that have been awake for
-    /// longest. None does while what waits for others takes much of the inbox.
+    /// longest. None does while what waits for others takes most of the inbox.
     pub(super) fn begin_rest(&mut self, now: Moment) {
         if self.is_crowded() {
             return;
@@ -77,7 +77,7 @@ impl Owner {
     }
 
     /// Lets streams that rest sleep as soon as they can, and ends the rests that may end. Of those that are too long,
-    /// as there is no room, or as what waits for them takes much of the inbox, the longest ends.
+    /// as there is no room, the longest ends.
     pub(super) fn look_after_resting(&mut self, now: Moment) {
         if self.resting.is_empty() {
             return;
@@ -85,7 +85,6 @@ impl Owner {
         let names: Vec<Arc<str>> =
             self.resting.iter().filter(|(_, r)| !r.is_over).map(|(name, _)| name.clone()).collect();
         let (mut asleep, mut longest) = (0, None);
-        let is_crowded = self.is_crowded();
         for name in names {
             asleep += u64::from(self.let_sleep(&name, now));
             let stream = self.streams.get(&name);
@@ -96,8 +95,8 @@ impl Owner {
                 rest.note_asleep(now);
             }
             rest.is_over = rest.may_end(has_room, now);
-            let overlong = if is_crowded { Some(rest.length(now)) } else { rest.overlong(now) };
-            longest = longest.max(overlong.filter(|_| !rest.is_over).map(|length| (length, name)));
+            let overlong = rest.overlong(now).filter(|_| !rest.is_over);
+            longest = longest.max(overlong.map(|length| (length, name)));
         }
         if let Some(rest) = longest.and_then(|(_, name)| self.resting.get_mut(&name)) {
             rest.is_over = true;
@@ -105,10 +104,10 @@ impl Owner {
         self.note_asleep("busy streams", asleep, now);
     }
 
-    /// Whether what waits for streams that rest takes half of the inbox, so that others would find no room.
+    /// Whether what waits for streams that rest takes most of the inbox, so that others would find no room.
     fn is_crowded(&self) -> bool {
         let waiting = || self.resting.values().flat_map(|rest| &rest.waiting);
-        self.setup.batches.is_half(waiting().count(), waiting().map(|delivered| delivered.batch.items.len()).sum())
+        self.setup.batches.is_most(waiting().count(), waiting().map(|delivered| delivered.batch.items.len()).sum())
     }
 
     /// Lets a stream that rests sleep, if it can. One that was woken by a question stays awake while there are others.
