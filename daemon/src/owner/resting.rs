@@ -85,16 +85,19 @@ impl Owner {
         let names: Vec<Arc<str>> =
             self.resting.iter().filter(|(_, r)| !r.is_over).map(|(name, _)| name.clone()).collect();
         let (mut asleep, mut longest) = (0, None);
+        // what those take that wake as soon as what waits for them is learnt
+        let mut promised = self.waking_bytes();
         for name in names {
             asleep += u64::from(self.let_sleep(&name, now));
             let stream = self.streams.get(&name);
             let (is_asleep, bytes) = stream.map_or((true, 0), |s| (!s.is_awake(), s.slept_bytes));
-            let has_room = self.setup.budget.has_room_for(bytes);
+            let has_room = self.setup.budget.has_room_for(promised + bytes);
             let Some(rest) = self.resting.get_mut(&name) else { continue };
             if is_asleep {
                 rest.note_asleep(now);
             }
             rest.is_over = rest.may_end(has_room, now);
+            promised += if rest.is_over && is_asleep { bytes } else { 0 };
             let overlong = rest.overlong(now).filter(|_| !rest.is_over);
             longest = longest.max(overlong.map(|length| (length, name)));
         }
@@ -102,6 +105,12 @@ impl Owner {
             rest.is_over = true;
         }
         self.note_asleep("busy streams", asleep, now);
+    }
+
+    /// Bytes of the streams that sleep although their rest is over: they wake when their turn has come.
+    fn waking_bytes(&self) -> u64 {
+        let over = self.resting.iter().filter(|(_, rest)| rest.is_over).filter_map(|(name, _)| self.streams.get(name));
+        over.filter(|stream| stream.is_asleep()).map(|stream| stream.slept_bytes).sum()
     }
 
     /// Whether what waits for streams that rest takes most of the inbox, so that others would find no room.
