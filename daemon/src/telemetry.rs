@@ -131,7 +131,7 @@ metrics_table! {
     DRIFT = Counter Count "surmise_drift_detected_total" ["detector"]
         "Lasting changes of streams, by what changed: loss or level";
     UPDATES_REJECTED = Counter Count "surmise_updates_rejected_total" ["reason"]
-        "Updates of networks that were not applied, by reason";
+        "Updates that were not applied, by reason: of networks (not_finite, exploded), and of counts, symbol by symbol (burst)";
     NETWORK_SAVED = Gauge Nats "surmise_network_saved_nats" ["group"]
         "Nats that networks have saved since the start, less those that they cost; surmise_loss_nats_total has what was paid";
     GRADIENT_JOBS_QUEUED = Gauge Count "surmise_gradient_jobs_queued" []

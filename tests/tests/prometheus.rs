@@ -55,6 +55,7 @@ fn counters_of_what_has_not_happened_are_there_so_that_the_first_of_it_is_a_rise
         "events_rejected_total{reason=\"limit_reached\"}",
         "updates_rejected_total{reason=\"not_finite\"}",
         "updates_rejected_total{reason=\"exploded\"}",
+        "updates_rejected_total{reason=\"burst\"}",
         "drift_detected_total{detector=\"level\"}",
         "keys_forgotten_total",
         "producers_forgotten_total",

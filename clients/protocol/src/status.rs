@@ -86,7 +86,8 @@ pub struct StreamStatus {
     /// Events that were put into quarantine, because learning them failed inside the daemon.
     #[serde(default)]
     pub quarantined: u64,
-    /// Updates of networks that were refused, by reason: `not_finite`, `exploded`.
+    /// Updates that were refused, by reason: of networks `not_finite` and `exploded`, of counts `burst`, which are the
+    /// symbols of bursts that nothing foretold.
     #[serde(default)]
     pub updates_rejected: BTreeMap<String, u64>,
 }

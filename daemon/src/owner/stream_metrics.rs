@@ -149,12 +149,12 @@ impl StreamMetrics {
         for ((reason, now), (_, before)) in reasons.filter(|((_, now), (_, before))| now > before) {
             metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(now - before);
             let updates = now - before;
-            tracing::warn!(
-                stream,
-                reason,
-                updates,
-                "updates of the network were refused; its weights stay as they were"
-            );
+            if reason == RejectedUpdates::BURST {
+                tracing::debug!(stream, updates, "counts do not learn from a burst that nothing foretold");
+            } else {
+                let why = "updates of the network were refused; its weights stay as they were";
+                tracing::warn!(stream, reason, updates, "{why}");
+            }
         }
         let promised = now.promised_alarms - before.promised_alarms;
         if promised > 0.0 {

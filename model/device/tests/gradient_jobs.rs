@@ -109,7 +109,7 @@ fn ten_losses_are_those_of_the_fused_engine() {
             let mut net = network(shape, 1, Engine::Fused);
             net.set_job_sink(on_device.then(|| job_sink(device(), None)));
             let (_, losses) = run(&mut net, &mut sequences(&shape, 4), &mut Random::new(7), 10 * shape.chunk);
-            assert_eq!((net.updates(), net.rejected().total()), (9, 0));
+            assert_eq!((net.updates(), net.rejected().of_networks()), (9, 0));
             losses.chunks(shape.chunk).map(|c| c.iter().sum::<f64>()).collect::<Vec<_>>()
         };
         let (here, there) = (losses(false), losses(true));
@@ -131,7 +131,7 @@ fn a_chunk_that_is_not_finite_is_rejected() {
             net.gradient()[3] = if step == 5 { bad } else { 0.1 };
             net.finish();
         }
-        assert_eq!((net.rejected().total(), net.updates()), (1, 1), "{bad}");
+        assert_eq!((net.rejected().of_networks(), net.updates()), (1, 1), "{bad}");
     }
 }
 
@@ -204,7 +204,7 @@ fn if_a_device_fails_the_processor_computes() {
     let mut net = network(shape, 1, Engine::Fused);
     net.set_job_sink(Some(job_sink(device.clone(), None)));
     let (features, _) = run(&mut net, &mut sequences(&shape, 3), &mut Random::new(9), 400);
-    assert_eq!(net.rejected().total(), 0);
+    assert_eq!(net.rejected().of_networks(), 0);
     assert!(device.fault().is_some());
     for (a, b) in features.iter().zip(&alone.0) {
         assert!(difference(a, b) < 1e-3);

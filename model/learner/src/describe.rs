@@ -174,7 +174,7 @@ fn network_of_symbols(model: &SymbolModel) -> Option<NetworkState> {
         parameters: model.parameters() as u64,
         trials: history.trials,
         promotions: history.promotions,
-        updates_rejected: model.rejected().total(),
+        updates_rejected: model.rejected().of_networks(),
         each_layer: model.network_health().into_iter().map(layer_state).collect(),
     })
 }
@@ -187,7 +187,7 @@ fn network_of_numbers(model: &NumberModel) -> Option<NetworkState> {
         layers: shape.layers as u64,
         chunk: shape.chunk as u64,
         parameters: parameters as u64,
-        updates_rejected: model.rejected().total(),
+        updates_rejected: model.rejected().of_networks(),
         each_layer: model.network_health().into_iter().map(layer_state).collect(),
         ..NetworkState::default()
     })

@@ -15,24 +15,29 @@ const USUAL_RATE: f64 = 1.0 / 256.0;
 /// By how much the bound gives way with each refusal, in its norm: what goes on is no freak, and is learnt from soon.
 const GIVE_WAY: f64 = 4.0;
 
-/// How many updates of a network were refused, by the reason. Their chunks changed no weight.
+/// How many updates were refused, by the reason: of networks, whose chunks changed no weight, and of counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RejectedUpdates {
     /// A gradient was not finite, or larger than 1e8.
     pub not_finite: u64,
     /// The errors of the chunk were far larger than those that the network is used to.
     pub exploded: u64,
+    /// Symbols of a burst that nothing foretold, from which counts that many symbols had taught did not learn.
+    pub burst: u64,
 }
 
 impl RejectedUpdates {
-    /// All of them.
-    pub fn total(&self) -> u64 {
+    /// The reason of those that a burst would have made.
+    pub const BURST: &str = "burst";
+
+    /// Those of networks.
+    pub fn of_networks(&self) -> u64 {
         self.not_finite + self.exploded
     }
 
     /// The counts with the names of their reasons, as metrics and answers have them.
-    pub fn by_reason(&self) -> [(&'static str, u64); 2] {
-        [("not_finite", self.not_finite), ("exploded", self.exploded)]
+    pub fn by_reason(&self) -> [(&'static str, u64); 3] {
+        [("not_finite", self.not_finite), ("exploded", self.exploded), (Self::BURST, self.burst)]
     }
 }
 
@@ -41,6 +46,7 @@ impl std::iter::Sum for RejectedUpdates {
         all.fold(RejectedUpdates::default(), |a, b| RejectedUpdates {
             not_finite: a.not_finite + b.not_finite,
             exploded: a.exploded + b.exploded,
+            burst: a.burst + b.burst,
         })
     }
 }

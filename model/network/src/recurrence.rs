@@ -254,7 +254,7 @@ impl Recurrence {
 
     /// The number of the open chunk, by which sequences know their rows.
     fn chunk_number(&self) -> u64 {
-        self.updates + self.rejected.total() + self.jobs.len() as u64
+        self.updates + self.rejected.of_networks() + self.jobs.len() as u64
     }
 
     /// Features of the latest step, `[layers · hidden]`.

@@ -157,6 +157,6 @@ fn a_job_that_is_not_finite_changes_no_weight() {
         net.gradient().fill(if t < 8 { f32::NAN } else { 0.1 });
         net.finish();
     }
-    assert_eq!((net.rejected().total(), net.updates()), (1, 1));
+    assert_eq!((net.rejected().of_networks(), net.updates()), (1, 1));
     assert!(net.weights().iter().all(|(_, w)| w.iter().all(|x| x.is_finite())));
 }

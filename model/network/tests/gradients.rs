@@ -35,7 +35,7 @@ fn compare(engine: Engine, shape: Shape, keys: usize, shift: impl Fn(usize, usiz
     net.step(&mut all[0], &[], &[]);
     net.gradient().fill(f32::NAN);
     net.finish();
-    assert_eq!((net.updates(), net.rejected().total()), (5, 1));
+    assert_eq!((net.updates(), net.rejected().of_networks()), (5, 1));
     let (start, w) = (all.clone(), weights(&net));
     let rows = run(&mut net, &mut all, shape.chunk - 1);
 
@@ -109,7 +109,7 @@ fn engines_agree_after_many_updates() {
             net.gradient().copy_from_slice(&step.dy);
             net.finish();
         }
-        assert_eq!((net.updates(), net.rejected().total()), (20, 0));
+        assert_eq!((net.updates(), net.rejected().of_networks()), (20, 0));
         out.push(net);
     }
     for ((name, a), (_, b)) in out[0].weights().iter().zip(out[1].weights()) {

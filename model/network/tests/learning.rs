@@ -59,7 +59,7 @@ fn run(engine: Engine, steps: usize) -> (f64, f64) {
         }
         last = [s, last[0]];
     }
-    assert_eq!((net.updates(), net.rejected().total()), (steps as u64 / 8, 0));
+    assert_eq!((net.updates(), net.rejected().of_networks()), (steps as u64 / 8, 0));
     (early, late)
 }
 
@@ -95,10 +95,10 @@ fn a_gradient_that_is_not_finite_changes_no_weight() {
             for bad in [0, 7] {
                 run(&mut net, &mut seq, bad);
             }
-            assert_eq!((net.updates(), net.rejected().total()), (1, 2), "{engine} {poison}");
+            assert_eq!((net.updates(), net.rejected().of_networks()), (1, 2), "{engine} {poison}");
             assert_eq!(before, net.weights());
             run(&mut net, &mut seq, 99);
-            assert_eq!((net.updates(), net.rejected().total()), (2, 2));
+            assert_eq!((net.updates(), net.rejected().of_networks()), (2, 2));
             assert!(net.weights().iter().all(|(_, w)| w.iter().all(|x| x.is_finite())));
         }
     }

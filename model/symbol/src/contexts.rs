@@ -256,7 +256,8 @@ impl Contexts {
         said.seen[j][..self.orders].iter().filter(|seen| **seen != 0.0).count() as u32
     }
 
-    /// Learns the bits that came at the nodes of a nibble's path, in every context's line.
+    /// Learns the bits that came at the nodes of a nibble's path, in every context's line. Decisions that were counted
+    /// `held_up_from` times keep their probabilities in a burst, but for those of the first context, which is order 0.
     #[inline(always)]
     pub fn learn<const FMA: bool>(
         &mut self,
@@ -264,12 +265,18 @@ impl Contexts {
         nodes: &[TreeNode; NIBBLE_BITS],
         said: &ContextsSaid<NIBBLE_BITS>,
         bits: &[u32; NIBBLE_BITS],
+        held_up_from: Option<u32>,
     ) {
         let histories = BitHistory::get();
         // every lane is computed, as that is one vector; lanes of histories are not used
         let mut next = [[0u32; LANES]; NIBBLE_BITS];
         for j in 0..NIBBLE_BITS {
             next[j] = counted_slots::<FMA>(&said.slots[j], bits[j]);
+        }
+        if let Some(held_up_from) = held_up_from {
+            for j in 0..NIBBLE_BITS {
+                hold_up(&said.slots[j], held_up_from, &mut next[j]);
+            }
         }
         for i in 0..self.count {
             if self.is_counted(i) {
@@ -308,6 +315,18 @@ fn counted_slots<const FMA: bool>(slots: &[u32; LANES], bit: u32) -> [u32; LANES
         next[i] = q | n << 16 | history << 24;
     }
     next
+}
+
+/// Puts probabilities and counts of decisions that were counted so often back to what they were, in all lanes but the
+/// first. The latest bits stay, by which something new is soon told from noise.
+#[inline(always)]
+fn hold_up(slots: &[u32; LANES], held_up_from: u32, next: &mut [u32; LANES]) {
+    for i in 1..LANES {
+        let slot = slots[i];
+        if slot >> 16 & 255 >= held_up_from {
+            next[i] = slot & 0x00ff_ffff | next[i] & 0xff00_0000;
+        }
+    }
 }
 
 incremental_copy!(Contexts { large: counts, histories; small: count, orders, counted });

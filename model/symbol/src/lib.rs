@@ -61,6 +61,7 @@
 
 mod bias;
 mod bits;
+mod burst;
 mod challenger;
 mod code;
 mod component;

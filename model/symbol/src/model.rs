@@ -1,5 +1,6 @@
 //! The symbol model: what it is made of, its checkpoints, and what is reported of it.
 
+use crate::burst::Burst;
 use crate::challenger::NetworkHistory;
 use crate::code::NIBBLES_MAX;
 use crate::context::Context;
@@ -46,6 +47,7 @@ pub struct SymbolModel {
     pub(crate) sources: Sources,
     pub(crate) mixing: Mixing,
     pub(crate) outer: OuterMixture,
+    pub(crate) burst: Burst,
     pub(crate) work: Option<Box<SymbolWork>>,
 }
 
@@ -83,6 +85,7 @@ impl SymbolModel {
             sources: Sources::new(&spec),
             mixing: Mixing::new(&spec),
             outer: OuterMixture::new(&spec),
+            burst: Burst::default(),
             work: None,
             spec,
         }
@@ -174,9 +177,9 @@ impl SymbolModel {
         self.sources.matches.set_room(room);
     }
 
-    /// Updates of the network that were refused, by the reason.
+    /// Updates of the network and of counts that were refused, by the reason.
     pub fn rejected(&self) -> RejectedUpdates {
-        self.sources.networks.rejected()
+        RejectedUpdates { burst: self.burst.held_up(), ..self.sources.networks.rejected() }
     }
 
     /// What became of challengers of the network so far.
@@ -256,7 +259,7 @@ fn walk_key(key: &mut SymbolKey, shape: Option<&Shape>, s: &mut State<'_>) -> Re
 
 incremental_copy!(SymbolModel {
     large: contexts, past, sources;
-    small: spec, symbols, run, followers, histories, mixing, outer, work,
+    small: spec, symbols, run, followers, histories, mixing, outer, burst, work,
 });
 
 impl Persist for SymbolModel {
@@ -274,6 +277,7 @@ impl Persist for SymbolModel {
         self.sources.persist(StatePlace::BeforeMixer, &self.spec, s)?;
         self.mixing.persist(s)?;
         self.outer.persist(s)?;
+        self.burst.persist(s)?;
         self.sources.persist(StatePlace::AfterMixtures, &self.spec, s)
     }
 }

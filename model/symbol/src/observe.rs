@@ -92,6 +92,9 @@ impl SymbolModel {
 
     /// Lets the key, the past and the sources take in a symbol after its walk.
     fn finish_walk(&mut self, key: &mut SymbolKey, event: EventInputs<'_>, symbol: u32, nats: f64, work: &SymbolWork) {
+        if let Some(order_0) = self.outer.order_0_nats() {
+            self.burst.follow(self.symbols, order_0, nats);
+        }
         self.symbols += 1;
         if let Some(network) = self.outer.network() {
             let champion_nats = self.outer.latest_nats()[network];

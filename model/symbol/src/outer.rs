@@ -1,7 +1,7 @@
 //! The outer mixture: a fixed share over whole experts, and what they paid for the latest symbol (PREDICTOR §7).
 
 use crate::spec::Spec;
-use crate::whole_experts::{NETWORK, whole_experts};
+use crate::whole_experts::{NETWORK, ORDERS, whole_experts};
 use surmise_experts::{BitShare, Excess, SYMBOL_EXPERTS_MAX, SymbolWalk};
 use surmise_state::{Persist, State, StateError};
 
@@ -47,6 +47,11 @@ impl OuterMixture {
     /// The position of the network among the experts, if the recipe has one.
     pub fn network(&self) -> Option<usize> {
         self.network
+    }
+
+    /// Nats that order 0 alone would have paid for the latest symbol, if the recipe has it.
+    pub fn order_0_nats(&self) -> Option<f64> {
+        (self.names.first() == Some(&ORDERS[0])).then_some(self.latest_nats[0])
     }
 
     /// Nats that each expert alone would have paid for the latest symbol.
