@@ -179,8 +179,12 @@ def test_checkpoints(ask: Ask, taught: str) -> None:
     assert ask("verify", taught, first.generation)["generation"] == first.generation
     assert ask("diff", taught, first.generation, second.generation)["offset"] == [600, 601]
     assert len(ask("download", taught, first.generation)) > 1000
-    restored = ask("restore", taught, first.generation)
+    assert ask("show", taught, "stable")["generation"] == first.generation
+    restored = ask("restore", taught, "stable")
     assert (restored.offset_before, restored.offset) == (601, 600)
+    with pytest.raises(ProblemError) as caught:
+        ask("show", taught, "nowhere")
+    assert caught.value.status == 404
     with pytest.raises(ProblemError) as caught:
         ask("show", taught, 999_999)
     assert caught.value.status == 404

@@ -305,7 +305,7 @@ class AsyncClient:
         """Have a producer forgotten, so that it may begin anew with any epoch and number."""
         return await self.ask(calls.reset_producer(producer, stream))
 
-    # ---- checkpoints
+    # ---- checkpoints, each by its number or its label
 
     async def checkpoints(self, stream: Optional[str] = None) -> CheckpointList:
         """Give the checkpoints in the store."""
@@ -315,31 +315,31 @@ class AsyncClient:
         """Have checkpoints made now; returns when they are durable."""
         return await self.ask(calls.make_checkpoints(stream))
 
-    async def download(self, stream: str, generation: int) -> bytes:
+    async def download(self, stream: str, generation: calls.Generation) -> bytes:
         """Give the bytes of a checkpoint's learner, which `surmise replay --from` reads."""
         return await self.ask(calls.download(stream, generation))
 
-    async def restore(self, stream: str, generation: int) -> Changed:
+    async def restore(self, stream: str, generation: calls.Generation) -> Changed:
         """Go back to a checkpoint, while events come in."""
         return await self.ask(calls.restore(stream, generation))
 
-    async def pin(self, stream: str, generation: int, pinned: bool = True) -> Checkpoint:
+    async def pin(self, stream: str, generation: calls.Generation, pinned: bool = True) -> Checkpoint:
         """Keep a checkpoint when newer ones come, or let it go."""
         return await self.ask(calls.pin(stream, generation, pinned))
 
-    async def label(self, stream: str, generation: int, label: Optional[str]) -> Checkpoint:
+    async def label(self, stream: str, generation: calls.Generation, label: Optional[str]) -> Checkpoint:
         """Give a checkpoint a label, or take it away."""
         return await self.ask(calls.label(stream, generation, label))
 
-    async def show(self, stream: str, generation: int) -> dict[str, Any]:
+    async def show(self, stream: str, generation: calls.Generation) -> dict[str, Any]:
         """Say what a checkpoint holds."""
         return await self.ask(calls.show(stream, generation))
 
-    async def verify(self, stream: str, generation: int) -> dict[str, Any]:
+    async def verify(self, stream: str, generation: calls.Generation) -> dict[str, Any]:
         """Say whether a checkpoint can be read back whole."""
         return await self.ask(calls.verify(stream, generation))
 
-    async def diff(self, stream: str, generation: int, other: int) -> dict[str, Any]:
+    async def diff(self, stream: str, generation: calls.Generation, other: calls.Generation) -> dict[str, Any]:
         """Say how two checkpoints of a stream differ."""
         return await self.ask(calls.diff(stream, generation, other))
 

@@ -132,9 +132,16 @@ def stream_path(stream: str, *rest: str) -> str:
     return "/".join(["/api/v1/streams", quote(stream, safe=""), *rest])
 
 
-def checkpoint_path(stream: str, generation: int, *rest: str) -> str:
+#: A checkpoint's number, or its label.
+Generation = Union[int, str]
+
+
+def checkpoint_path(stream: str, generation: Generation, *rest: str) -> str:
     """Give the path of a checkpoint."""
-    return "/".join(["/api/v1/checkpoints", quote(stream, safe=""), str(int(generation)), *rest])
+    which = generation if isinstance(generation, str) else str(int(generation))
+    if not which:
+        raise ValueError("name a checkpoint by its number or its label")
+    return "/".join(["/api/v1/checkpoints", quote(stream, safe=""), quote(which, safe=""), *rest])
 
 
 # ---- streams and their predictions
@@ -340,37 +347,37 @@ def make_checkpoints(stream: Optional[str]) -> Call[CheckpointList]:
     return Call("POST", "/api/v1/checkpoints", _as(CheckpointList), {"stream": stream}, seconds_max=CHANGE_SECONDS_MAX)
 
 
-def download(stream: str, generation: int) -> Call[bytes]:
+def download(stream: str, generation: Generation) -> Call[bytes]:
     """Ask for the bytes of a checkpoint's learner."""
     return Call("GET", checkpoint_path(stream, generation), bytes)
 
 
-def restore(stream: str, generation: int) -> Call[Changed]:
+def restore(stream: str, generation: Generation) -> Call[Changed]:
     """Go back to a checkpoint."""
     return Call("POST", checkpoint_path(stream, generation, "restore"), _as(Changed), seconds_max=CHANGE_SECONDS_MAX)
 
 
-def pin(stream: str, generation: int, pinned: bool) -> Call[Checkpoint]:
+def pin(stream: str, generation: Generation, pinned: bool) -> Call[Checkpoint]:
     """Keep a checkpoint when newer ones come, or let it go."""
     return Call("POST", checkpoint_path(stream, generation, "pin"), _as(Checkpoint), {"pinned": pinned})
 
 
-def label(stream: str, generation: int, text: Optional[str]) -> Call[Checkpoint]:
+def label(stream: str, generation: Generation, text: Optional[str]) -> Call[Checkpoint]:
     """Give a checkpoint a label, or take it away."""
     return Call("POST", checkpoint_path(stream, generation, "label"), _as(Checkpoint), {"label": text})
 
 
-def show(stream: str, generation: int) -> Call[dict[str, Any]]:
+def show(stream: str, generation: Generation) -> Call[dict[str, Any]]:
     """Ask what a checkpoint holds."""
     return Call("GET", checkpoint_path(stream, generation, "show"), _as_object)
 
 
-def verify(stream: str, generation: int) -> Call[dict[str, Any]]:
+def verify(stream: str, generation: Generation) -> Call[dict[str, Any]]:
     """Ask whether a checkpoint can be read back whole."""
     return Call("GET", checkpoint_path(stream, generation, "verify"), _as_object)
 
 
-def diff(stream: str, generation: int, other: int) -> Call[dict[str, Any]]:
+def diff(stream: str, generation: Generation, other: Generation) -> Call[dict[str, Any]]:
     """Ask how two checkpoints differ."""
     return Call("GET", checkpoint_path(stream, generation, "diff"), _as_object, {"with": other})
 

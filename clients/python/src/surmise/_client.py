@@ -318,7 +318,7 @@ class Client:
         """Have a producer forgotten, so that it may begin anew with any epoch and number."""
         return self.ask(calls.reset_producer(producer, stream))
 
-    # ---- checkpoints
+    # ---- checkpoints, each by its number or its label
 
     def checkpoints(self, stream: Optional[str] = None) -> CheckpointList:
         """Give the checkpoints in the store."""
@@ -328,31 +328,31 @@ class Client:
         """Have checkpoints made now; returns when they are durable."""
         return self.ask(calls.make_checkpoints(stream))
 
-    def download(self, stream: str, generation: int) -> bytes:
+    def download(self, stream: str, generation: calls.Generation) -> bytes:
         """Give the bytes of a checkpoint's learner, which `surmise replay --from` reads."""
         return self.ask(calls.download(stream, generation))
 
-    def restore(self, stream: str, generation: int) -> Changed:
+    def restore(self, stream: str, generation: calls.Generation) -> Changed:
         """Go back to a checkpoint, while events come in."""
         return self.ask(calls.restore(stream, generation))
 
-    def pin(self, stream: str, generation: int, pinned: bool = True) -> Checkpoint:
+    def pin(self, stream: str, generation: calls.Generation, pinned: bool = True) -> Checkpoint:
         """Keep a checkpoint when newer ones come, or let it go."""
         return self.ask(calls.pin(stream, generation, pinned))
 
-    def label(self, stream: str, generation: int, label: Optional[str]) -> Checkpoint:
+    def label(self, stream: str, generation: calls.Generation, label: Optional[str]) -> Checkpoint:
         """Give a checkpoint a label, or take it away."""
         return self.ask(calls.label(stream, generation, label))
 
-    def show(self, stream: str, generation: int) -> dict[str, Any]:
+    def show(self, stream: str, generation: calls.Generation) -> dict[str, Any]:
         """Say what a checkpoint holds."""
         return self.ask(calls.show(stream, generation))
 
-    def verify(self, stream: str, generation: int) -> dict[str, Any]:
+    def verify(self, stream: str, generation: calls.Generation) -> dict[str, Any]:
         """Say whether a checkpoint can be read back whole."""
         return self.ask(calls.verify(stream, generation))
 
-    def diff(self, stream: str, generation: int, other: int) -> dict[str, Any]:
+    def diff(self, stream: str, generation: calls.Generation, other: calls.Generation) -> dict[str, Any]:
         """Say how two checkpoints of a stream differ."""
         return self.ask(calls.diff(stream, generation, other))
 
