@@ -116,6 +116,13 @@ impl Config {
         Ok(config)
     }
 
+    /// The line of the file that holds a token in clear, which whoever reads the file can use.
+    pub fn clear_token_line(&self) -> Option<usize> {
+        const KEY: &str = "auth.token";
+        let is_of_file = self.auth.token.is_some() && self.origins.variable(KEY).is_none();
+        self.origins.line(KEY).filter(|_| is_of_file)
+    }
+
     /// Has listeners listen at these addresses, whatever the file says of them: sockets are bound there already.
     pub fn listen_at(&mut self, given: &ListenAddresses) {
         let listen = &mut self.listen;

@@ -11,7 +11,7 @@ use figment::providers::{Format, Toml};
 use std::fmt::Write;
 
 /// Keys that take effect without a restart.
-pub const RELOADED_KEYS: &[&str] = &["auth.token", "auth.tokens", "listen.hosts", "store.disk"];
+pub const RELOADED_KEYS: &[&str] = &["auth.token", "auth.token_hash", "auth.tokens", "listen.hosts", "store.disk"];
 
 /// Keys that take effect without a restart where the daemon speaks TLS already.
 pub const CERTIFICATE_KEYS: &[&str] = &["tls.certificate", "tls.key"];

@@ -2,7 +2,7 @@
 //! same to users; a test holds the two together.
 
 use crate::address::OFF;
-use crate::tokens::TokenRule;
+use crate::tokens::{TokenHash, TokenRule};
 use crate::units::{ByteSize, TimeSpan};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -136,6 +136,8 @@ pub struct LimitsTable {
     pub body_time: TimeSpan,
     /// How long the other side of a connection may leave what is sent to it unread.
     pub unread_time: TimeSpan,
+    /// How long a connection may do nothing until it makes room for another one where all places are taken.
+    pub idle_time: TimeSpan,
     /// The most streams.
     pub streams: usize,
     /// The most followers of one stream's outcomes over HTTP.
@@ -185,6 +187,7 @@ impl Default for LimitsTable {
             head_time: TimeSpan(Duration::from_secs(10)),
             body_time: TimeSpan(Duration::from_secs(30)),
             unread_time: TimeSpan(Duration::from_secs(300)),
+            idle_time: TimeSpan(Duration::from_secs(60)),
             streams: 10_000,
             watchers: 256,
             inbox_events: 16_384,
@@ -226,6 +229,9 @@ pub struct AuthTable {
     /// every client may connect, and listeners stay on loopback.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
+    /// The hash of such a token, in its place: whoever reads the file then has no token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_hash: Option<TokenHash>,
     /// Tokens of which each opens only what its table says. `token` opens everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<TokenRule>,
@@ -234,7 +240,13 @@ pub struct AuthTable {
 impl AuthTable {
     /// Whether clients have to bring a token.
     pub fn asks_for_token(&self) -> bool {
-        self.token.is_some() || !self.tokens.is_empty()
+        self.whole_tokens().next().is_some() || !self.tokens.is_empty()
+    }
+
+    /// The hashes of the tokens that open everything, however they are written.
+    pub fn whole_tokens(&self) -> impl Iterator<Item = TokenHash> {
+        let in_clear = self.token.iter().map(|token| TokenHash::of(token.0.as_bytes()));
+        in_clear.chain(self.token_hash)
     }
 }
 

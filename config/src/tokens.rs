@@ -40,6 +40,7 @@ pub struct TokenRule {
     /// The name of the token, for people and for the log; it is no secret.
     pub name: String,
     /// The hash of the token.
+    #[serde(alias = "token_hash")]
     pub hash: TokenHash,
     /// What the token allows.
     pub roles: Vec<AccessRole>,
@@ -108,7 +109,7 @@ impl fmt::Debug for TokenHash {
 
 /// A text that is no hash of a token. It does not say which text: somebody may have written the token itself there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected \"sha256:\" and 64 hexadecimal digits, as `surmise token new` prints them")]
+#[error("expected \"sha256:\" and 64 hexadecimal digits, as `surmise token new` and `surmise token hash` print them")]
 pub struct TokenHashError;
 
 impl FromStr for TokenHash {

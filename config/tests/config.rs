@@ -42,6 +42,23 @@ fn the_default_file_shows_no_key_that_there_is_not() {
 }
 
 #[test]
+fn a_token_in_clear_is_found_where_the_file_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("surmised.toml");
+    let line = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file)).unwrap();
+        config.check().unwrap();
+        assert!(config.auth.asks_for_token());
+        config.clear_token_line()
+    };
+    let hash = surmise_config::TokenHash::of(b"t");
+    assert_eq!(line("[store]\n[auth]\ntoken = \"t\"\n"), Some(3));
+    assert_eq!(line(&format!("[auth]\ntoken_hash = \"{hash}\"\n")), None);
+    assert_eq!(line(&format!("[[auth.tokens]]\nname = \"a\"\ntoken_hash = \"{hash}\"\nroles = [\"read\"]\n")), None);
+}
+
+#[test]
 fn the_default_file_names_every_kind_of_field() {
     let line = DEFAULT_FILE.lines().find_map(|l| l.strip_prefix("# kinds: ")).expect("a line of kinds");
     let listed: Vec<&str> =

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use surmise_config::{AccessRole, AuthTable, Config, TokenHash, TokenRule};
 use tokio_util::sync::CancellationToken;
 
-/// The name of what `auth.token` opens.
+/// The name of what `auth.token` opens, or the token whose hash is in its place.
 const WHOLE_TOKEN_NAME: &str = "auth.token";
 /// The name of what is open to everybody where no token is asked for.
 const ANYBODY_NAME: &str = "anybody";
@@ -53,7 +53,7 @@ pub enum Forbidden {
         stream: String,
     },
     /// The token is not good for all streams.
-    #[error("the token {token:?} is not good for all streams; name one")]
+    #[error("the token {token:?} is not good for all streams; name one, where one can be named")]
     AllStreams {
         /// The name of the token.
         token: String,
@@ -198,9 +198,9 @@ impl AccessPolicy {
     }
 }
 
-/// The rules of all tokens; the one of `auth.token` opens everything.
+/// The rules of all tokens; those of `auth.token` and `auth.token_hash` open everything.
 fn rules(auth: &AuthTable) -> impl Iterator<Item = TokenRule> {
-    let whole = auth.token.as_ref().map(|t| Grant::everything(WHOLE_TOKEN_NAME, TokenHash::of(t.0.as_bytes())));
+    let whole = auth.whole_tokens().map(|hash| Grant::everything(WHOLE_TOKEN_NAME, hash));
     auth.tokens.iter().cloned().chain(whole)
 }
 
@@ -230,6 +230,11 @@ mod tests {
             assert_eq!(policy.recognise(Some(wrong.as_bytes())).unwrap_err(), Unrecognised::UnknownToken);
         }
         assert!(AccessPolicy::new(&config("")).recognise(None).is_ok(), "without tokens everything is open");
+        let hashed = format!("[auth]\ntoken_hash = \"{}\"\n", TokenHash::of(b"all"));
+        let same = policy.followed_by(&config(&format!("{hashed}{}", narrow.replace("hash = ", "token_hash = "))));
+        policy.withdraw(&same);
+        assert!(!all.withdrawn.is_cancelled() && !one.withdrawn.is_cancelled(), "its hash is the same token");
+        assert!(same.recognise(Some(b"all")).is_ok() && same.recognise(Some(hashed.as_bytes())).is_err());
     }
 
     #[test]

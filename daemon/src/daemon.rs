@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::given_sockets::GivenSockets;
 use crate::hub::Hub;
 use crate::owner::OwnerRequest;
-use crate::reload::{ReloadError, Reloaded};
+use crate::reload::{ReloadError, Reloaded, warn_of_clear_token};
 use crate::services::LearningProbe;
 use crate::session::{ListenerKind, Opening};
 use crate::sinks::Sinks;
@@ -102,6 +102,7 @@ impl Daemon {
         config.listen_at(given.addresses());
         config.check()?;
         check_config(&config)?;
+        warn_of_clear_token(&config);
         let devices = devices(&config)?;
         let certificate = OwnCertificate::open(&config)?;
         telemetry::recorder();

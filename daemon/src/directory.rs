@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use surmise_event::{AlarmPhase, Schema};
 use surmise_learner::Learner;
-use surmise_protocol::AlarmEvent;
+use surmise_protocol::{AlarmEvent, UpdatesRefused};
 use surmise_stopwatch::StageTimes;
 use surmise_store::{CheckpointMeta, StreamEntry};
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ const FOLLOWER_LAG_OUTCOMES_MAX: usize = 1024;
 const RESUMED_OUTCOMES_MAX: usize = 256;
 
 /// Alarms by which a follower may lag behind.
-const FOLLOWER_LAG_ALARMS_MAX: usize = 64;
+const FOLLOWER_LAG_NOTICES_MAX: usize = 64;
 
 /// An immutable copy of a learner, which readers ask for predictions.
 pub struct Snapshot {
@@ -91,14 +91,23 @@ pub struct StreamView {
     pub outcomes: LazyFeed<Arc<FollowedOutcome>>,
     /// The rarest outcomes, for those that follow the stream as far as a person reads.
     pub rarest: Arc<RarestFeed>,
-    /// Alarms, for those that follow the stream.
-    pub alarms: LazyFeed<Arc<AlarmEvent>>,
+    /// What is told whatever the rate, for those that follow the stream.
+    pub notices: LazyFeed<Arc<StreamNotice>>,
     /// What is shown of its past.
     pub past: StreamPast,
     /// How long the stages of its events take, of those that were measured lately.
     pub cost: Mutex<StageTimes>,
     /// Cancelled when another stream has come in the place of this one, or it was deleted.
     pub replaced: CancellationToken,
+}
+
+/// What those that follow a stream are told whatever the rate of outcomes is that they ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StreamNotice {
+    /// An incident begins, goes on or ends.
+    Alarm(AlarmEvent),
+    /// Updates of its networks were refused.
+    UpdatesRefused(UpdatesRefused),
 }
 
 impl StreamView {
@@ -130,7 +139,7 @@ impl StreamView {
             quarantine: ArcSwap::default(),
             outcomes: LazyFeed::new(FOLLOWER_LAG_OUTCOMES_MAX, RESUMED_OUTCOMES_MAX),
             rarest: RarestFeed::new(),
-            alarms: LazyFeed::new(FOLLOWER_LAG_ALARMS_MAX, 0),
+            notices: LazyFeed::new(FOLLOWER_LAG_NOTICES_MAX, 0),
             past: StreamPast::default(),
             cost: Mutex::default(),
             replaced: CancellationToken::new(),
@@ -191,7 +200,16 @@ impl StreamView {
             metrics::counter!(telemetry::ALARMS, "group" => group, "kind" => event.alarm.kind.name()).increment(1);
         }
         self.past.incidents.note(&event);
-        self.alarms.send(Arc::new(event));
+        self.notices.send(Arc::new(StreamNotice::Alarm(event)));
+    }
+
+    /// Tells of updates of networks that were refused to those that follow the stream, to the log and to metrics.
+    pub fn tell_refused(&self, reason: &'static str, updates: u64, offset: u64) {
+        metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(updates);
+        let stream = &*self.name;
+        tracing::warn!(stream, reason, updates, "updates of the network were refused; its weights stay as they were");
+        let refused = UpdatesRefused { stream: self.name.clone(), reason: reason.into(), updates, offset };
+        self.notices.send(Arc::new(StreamNotice::UpdatesRefused(refused)));
     }
 
     /// The average surprise of the latest events in bits, if there were any.

@@ -20,7 +20,7 @@ use cutter::{CutLine, LineCutter};
 use numbering::{Assignment, Numbering};
 use std::sync::Arc;
 use surmise_config::{LimitsTable, check_stream_name};
-use surmise_event::{Data, Record, Refusal, RefusalCode, format_time};
+use surmise_event::{Data, Refusal, RefusalCode, format_time};
 use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_cloud_event, parse_line, parse_plain};
 
 /// Lines of one chunk, which go to the owners together.
@@ -343,34 +343,6 @@ impl Intake {
         }
         chunk
     }
-}
-
-/// Reads a whole body as `POST /api/v1/streams/{stream}/events` does, whatever pieces of at most `piece_bytes` bytes it
-/// comes in: the number of its lines, its events in order, and its refusals. This is for tests that try bytes of any
-/// kind.
-#[doc(hidden)]
-pub fn read_body(body: &[u8], piece_bytes: usize) -> (usize, Vec<Record>, Vec<LineRefusal>) {
-    let limits = LimitsTable::default();
-    let mut intake = Intake::new(Door::Http, LineSyntax::Plain, "s".into(), &limits);
-    let mut cutter = LineCutter::new(limits.line_bytes.0 as usize);
-    let (mut lines, mut events, mut refusals) = (0, Vec::new(), Vec::new());
-    let mut read = |cutter: &mut LineCutter, end| {
-        loop {
-            let chunk = intake.read_chunk(cutter, end, 0);
-            if chunk.lines == 0 {
-                return;
-            }
-            lines += chunk.lines;
-            events.extend(chunk.events.into_iter().map(|(_, event)| event.record));
-            refusals.extend(chunk.refusals);
-        }
-    };
-    for piece in body.chunks(piece_bytes.max(1)) {
-        cutter.buffer().extend_from_slice(piece);
-        read(&mut cutter, InputEnd::Open);
-    }
-    read(&mut cutter, InputEnd::Reached);
-    (lines, events, refusals)
 }
 
 #[cfg(test)]

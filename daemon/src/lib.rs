@@ -93,6 +93,8 @@ mod tls;
 mod traces;
 mod undo;
 mod unread_bytes;
+#[doc(hidden)]
+pub mod untrusted;
 mod why;
 
 pub use arguments::DaemonArgs;
@@ -102,9 +104,8 @@ pub use daemon::{Daemon, Running, ShutdownError, check_certificate, check_config
 pub use given_sockets::{GivenSocketError, GivenSockets};
 pub use http::{ENDPOINTS, Endpoint, document};
 pub use hub::SERVER;
-#[doc(hidden)]
-pub use ingest::{LineRefusal, read_body};
 pub use logging::{LogGuard, start_log};
+pub use open_files::connections_served;
 pub use reload::{ReloadError, Reloaded, keys_in_force};
 pub use self_test::self_test;
 pub use services::LearningProbe;

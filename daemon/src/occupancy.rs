@@ -1,6 +1,6 @@
 //! What the daemon's queues, seats and devices are occupied with: for metrics, and in words for people.
 
-use crate::admission::Admission;
+use crate::admission::{Admission, SeatLimits};
 use crate::directory::StreamView;
 use crate::hub::Hub;
 use crate::open_files;
@@ -9,16 +9,18 @@ use std::sync::atomic::Ordering;
 
 impl Hub {
     /// The seats of a new listener, with `reserve_max` seats beside those that the configuration allows.
-    pub fn admission(&self, listener: &'static str, reserve_max: usize) -> Arc<Admission> {
+    pub fn admission(&self, listener: impl Into<Arc<str>>, reserve_max: usize) -> Arc<Admission> {
         let limits = &self.config.limits;
-        let seats = open_files::seats(&self.config, reserve_max);
-        let admission = Admission::new(seats, limits.connections_per_address.min(seats), reserve_max);
-        self.doors.add(listener, admission.clone());
+        let seats_max = open_files::seats(&self.config, reserve_max);
+        let (per_address_max, idle_time) = (limits.connections_per_address.min(seats_max), limits.idle_time.0);
+        let seats = SeatLimits { seats_max, per_address_max, reserve_max, idle_time };
+        let admission = Admission::new(listener.into(), seats);
+        self.doors.add(admission.clone());
         admission
     }
 
-    /// The seats of every listener, with its name.
-    pub fn admissions(&self) -> Vec<(&'static str, Arc<Admission>)> {
+    /// The seats of every listener.
+    pub fn admissions(&self) -> Vec<Arc<Admission>> {
         self.doors.all()
     }
 

@@ -19,22 +19,31 @@ pub fn raise_limit() {
     }
 }
 
+/// What a daemon of a configuration would serve, by the files that the system lets this process open: those files, and
+/// the connections of each listener.
+pub fn connections_served(config: &Config) -> (usize, usize) {
+    let files = getrlimit(Resource::Nofile).maximum.map_or(usize::MAX, |files| files as usize);
+    (files, seats_of(config.limits.connections, files, config.listeners(), 0))
+}
+
 /// Connections that one listener may serve at once: as many as the configuration allows, and no more than an equal part
 /// of the files that the process may open, beyond its own and `reserve_max` more.
 pub fn seats(config: &Config, reserve_max: usize) -> usize {
     let files = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| files as usize);
-    seats_of(config.limits.connections, files, config.listeners(), reserve_max)
+    let (wanted, listeners) = (config.limits.connections, config.listeners());
+    let served = seats_of(wanted, files, listeners, reserve_max);
+    if served < wanted {
+        tracing::warn!(
+            "each listener serves {served} connections and not {wanted} (limits.connections), as {files} files may be \
+             open; LimitNOFILE= of systemd or ulimit -n allows more"
+        );
+    }
+    served
 }
 
 fn seats_of(wanted: usize, files: usize, listeners: usize, reserve_max: usize) -> usize {
     let own = OWN_FILES_MAX.min(files / 2);
     let most = ((files - own) / listeners.max(1)).saturating_sub(reserve_max).max(1);
-    if most < wanted {
-        tracing::warn!(
-            "each listener serves {most} connections and not {wanted} (limits.connections), as {files} files may be \
-             open; LimitNOFILE= of systemd or ulimit -n allows more"
-        );
-    }
     wanted.min(most)
 }
 

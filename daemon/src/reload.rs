@@ -38,6 +38,7 @@ impl Hub {
     pub fn reload(&self, who: &str) -> Result<Reloaded, ReloadError> {
         let read = || {
             let config = self.config.read_again()?;
+            warn_of_clear_token(&config);
             let certificate = tls::read(&config)?;
             Ok(self.reload_as(&config, certificate))
         };
@@ -103,6 +104,16 @@ impl Hub {
             disk.inferred = Some(format!("\"{}\"", ByteSize(store.disk.limit_bytes())));
         }
         keys
+    }
+}
+
+/// Says that the file has a token in clear, if it has.
+pub fn warn_of_clear_token(config: &Config) {
+    if let Some(line) = config.clear_token_line() {
+        tracing::warn!(
+            "auth.token stands in clear in line {line} of the configuration, for whoever reads it; surmise token hash \
+             makes the token_hash that takes its place"
+        );
     }
 }
 

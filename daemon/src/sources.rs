@@ -11,34 +11,34 @@
 mod account;
 mod backoff;
 mod batch_size;
-mod entry_events;
-mod entry_id;
+pub(crate) mod entry_events;
+pub(crate) mod entry_id;
 mod file_events;
 mod finding;
 mod followed;
-mod framing;
+pub(crate) mod framing;
 #[cfg(feature = "kafka")]
 mod kafka_reader;
 pub mod learning;
 mod message_chunk;
-mod message_events;
+pub(crate) mod message_events;
 mod mqtt_broker;
 mod mqtt_reader;
 mod nats_reader;
-mod read_message;
+pub(crate) mod read_message;
 #[cfg(feature = "kafka")]
 mod read_partition;
 mod read_sequence;
 mod read_stream;
 mod receipts;
 mod redis_reader;
-mod redis_server;
-mod rows;
+pub(crate) mod redis_server;
+pub(crate) mod rows;
 mod server_reader;
 mod serving;
 mod subject_events;
 mod syslog;
-mod syslog_message;
+pub(crate) mod syslog_message;
 mod tailed_file;
 mod tailing;
 

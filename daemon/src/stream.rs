@@ -53,11 +53,16 @@ impl StreamState {
         bounds: ProducerBounds,
         services: &Services,
     ) -> Result<StreamState, LearnerError> {
-        let mut learner = first_learner_at_hand(services.storage.as_deref(), &mut entry)?;
+        let learner = first_learner_at_hand(services.storage.as_deref(), &mut entry)?;
+        Ok(StreamState::begin(entry, learner, bounds, services))
+    }
+
+    /// A stream of which no event has come, with the learner that it begins with.
+    pub fn begin(entry: StreamEntry, mut learner: Learner, bounds: ProducerBounds, services: &Services) -> StreamState {
         services.connect(&mut learner, entry.id());
         let mut producers = Producers::new(bounds);
         producers.connect(services.storage.clone(), &entry);
-        Ok(StreamState { entry, learner, producers, counters: Counters::default(), quarantine: Quarantine::default() })
+        StreamState { entry, learner, producers, counters: Counters::default(), quarantine: Quarantine::default() }
     }
 
     /// Checks a record against what was learnt and against the schema, and lets the learner observe it. This is the one

@@ -181,7 +181,11 @@ metrics_table! {
     REPLAYS = Gauge Count "surmise_replays" ["state"]
         "Replays of streams' own logs, by state: running or waiting";
     CONNECTIONS = Gauge Count "surmise_connections" ["listener"]
-        "Open connections, by listener";
+        "Open connections, by listener; a source of syslog over TCP is one, as syslog/NAME";
+    CONNECTIONS_REFUSED = Counter Count "surmise_connections_refused_total" ["listener", "reason"]
+        "Connections that got no place, by listener and by whose places are all taken: listener or address";
+    CONNECTIONS_EVICTED = Counter Count "surmise_connections_evicted_total" ["listener", "reason"]
+        "Connections that made room for others, by listener and by why: silent, said nothing whole yet; idle, for long";
     RECOVERED = Gauge Count "surmise_recovery_events" []
         "Events of the log that were learnt again when the daemon started";
     CONFIG_RELOADED = Gauge Count "surmise_config_last_reload_successful" []

@@ -177,6 +177,15 @@ fn silent_connections_beyond_the_files_that_may_be_open_keep_nobody_out() {
         socket.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
+    let system =
+        common::agent().get(format!("http://{http}/api/v1/system")).call().unwrap().body_mut().read_to_string();
+    let system: serde_json::Value = serde_json::from_str(&system.unwrap()).unwrap();
+    let mut limits = system["limits"].as_array().unwrap().iter();
+    let limit = limits.find(|limit| limit["key"] == "limits.connections").unwrap();
+    assert!(
+        (1..256).contains(&limit["limit"].as_u64().unwrap()),
+        "what holds is told, not what is configured: {limit}"
+    );
     let socket = TcpStream::connect(tcp).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let hello = r#"{"hello":{"protocol":1,"stream":"s","producer":"p","epoch":1,"want":["ack"]}}"#;

@@ -1,6 +1,8 @@
 //! `surmise config`: what is in force and where it comes from, what is wrong with a file, and what a file would change.
 
 use serde_json::{Value, json};
+use std::io::Write;
+use std::process::Stdio;
 use surmise_tests::{TestDaemon, command, surmise};
 
 const SMALL: &str = "[model]\nnetwork = \"off\"\nmemory_mib = 1\n[auth]\ntoken = \"between us\"\n";
@@ -90,4 +92,30 @@ fn faults_have_their_lines() {
     let shown = text(shown.stdout);
     assert!(shown.contains("threads = 3") && shown.contains("# environment: SURMISE__OWNERS__THREADS"), "{shown}");
     assert!(text(surmise(["config", "reference"]).stdout).starts_with("# Configuration reference\n"));
+}
+
+#[test]
+fn a_token_in_clear_is_warned_of_and_its_hash_opens_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let told = |d: &TestDaemon| {
+        let done = d.client(&["doctor", "--output", "json"]).env("SURMISE_TOKEN", "between us").output().unwrap();
+        text(done.stdout)
+    };
+    let d = TestDaemon::start_with(&state, SMALL, &[]);
+    let file = state.with_extension("toml");
+    assert!(told(&d).contains("it stands in clear in line"), "{}", told(&d));
+    let examined = || text(surmise(["doctor", "--config", file.to_str().unwrap()]).stdout);
+    assert!(examined().contains("look  auth.token: it stands in clear in line"), "{}", examined());
+    drop(d);
+
+    let mut hash = command("surmise");
+    let mut hash = hash.args(["token", "hash"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    hash.stdin.take().unwrap().write_all(b"between us\n").unwrap();
+    let line = text(hash.wait_with_output().unwrap().stdout);
+    assert!(line.starts_with("token_hash = \"sha256:"), "{line}");
+    let d = TestDaemon::start_with(&state, &SMALL.replace("token = \"between us\"\n", &line), &[]);
+    assert!(told(&d).contains("\"streams\"") && !told(&d).contains("in clear"), "{}", told(&d));
+    assert!(!examined().contains("auth.token"), "{}", examined());
+    assert!(text(d.client(&["doctor"]).output().unwrap().stdout).contains("token"), "without the token it is refused");
 }

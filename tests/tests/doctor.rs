@@ -3,9 +3,9 @@
 use serde_json::Value;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
-use std::process::Output;
+use std::process::{Command, Output};
 use surmise_fixtures::free_port;
-use surmise_tests::{TestDaemon, surmise};
+use surmise_tests::{TestDaemon, command, surmise};
 
 fn said(out: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
@@ -100,4 +100,22 @@ fn what_a_daemon_would_be_started_with_is_examined_before() {
     std::fs::write(&file, "").unwrap();
     let out = doctor(&format!("[listen]\nhttp = \"off\"\ntcp = \"off\"\n[store]\ndir = {:?}\n", file.join("data")));
     assert!(faults(&out).contains(&("data directory".to_owned(), "wrong".to_owned())), "{}", said(&out));
+}
+
+#[test]
+fn the_files_that_the_system_allows_are_what_counts_and_not_what_the_shell_begins_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("surmised.toml");
+    std::fs::write(&config, format!("[listen]\nhttp = \"off\"\ntcp = \"off\"\n[store]\ndir = {:?}\n", dir.path()))
+        .unwrap();
+    let after = |limits: &str| {
+        let script = format!("{limits}; exec \"$0\" doctor --config \"$1\"");
+        let program = command("surmise").get_program().to_owned();
+        let out = Command::new("sh").args(["-c", &script]).arg(program).arg(&config).output().unwrap();
+        said(&out)
+    };
+    let low_at_first = after("ulimit -Sn 256; ulimit -Hn 4096");
+    assert!(low_at_first.contains("fine  open files: 4096 are allowed"), "{low_at_first}");
+    let low = after("ulimit -n 600");
+    assert!(low.contains("look  open files: 600 may be open here") && low.contains("not 1024"), "{low}");
 }

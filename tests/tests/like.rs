@@ -2,6 +2,7 @@
 //! checkpoint had, and its state is that of a replay which begins so.
 
 use serde_json::Value;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 use surmise_tests::{Random, TestDaemon, surmise, trials};
@@ -95,4 +96,24 @@ fn what_was_begun_with_outlives_the_other_stream() {
     // reset, it begins with nothing: what it began with is no event of its own
     assert!(d.surmise(&["stream", "reset", "web-2"]).status.success());
     assert!(status(&d, "web-2").get("begun_like").is_none());
+}
+
+#[test]
+fn what_a_stream_cannot_begin_with_is_found_out_once_however_often_its_first_event_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let (d, _) = with_first(&state);
+    for _ in 0..5 {
+        let mut socket = std::net::TcpStream::connect(&d.tcp).unwrap();
+        let fields = "[{\"name\":\"another\",\"kind\":\"number\"}]";
+        let hello = format!("{{\"hello\":{{\"protocol\":1,\"stream\":\"web-3\",\"fields\":{fields}}}}}");
+        socket.write_all(format!("{hello}\n{{\"data\":{{}}}}\n").as_bytes()).unwrap();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut told = String::new();
+        socket.read_to_string(&mut told).unwrap();
+        assert!(told.contains("\"error\""), "{told}");
+    }
+    assert_eq!(d.get("/api/v1/streams/web-3").0, 404, "it has never been");
+    let log = std::fs::read_to_string(state.with_extension("log")).unwrap();
+    assert_eq!(log.matches("the stream begins with nothing").count(), 1, "{log}");
 }

@@ -3,11 +3,14 @@
 use crate::global::Global;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
+use std::io::Read;
 use surmise_config::{AccessRole, TokenHash};
-use surmise_terminal::{Failure, print_line};
+use surmise_terminal::{Exit, Failure, print_line};
 
 /// Bytes of a token that are random.
 const TOKEN_BYTES: usize = 32;
+/// Bytes below which a token is told to be one that somebody may guess.
+const GUESSED_BYTES_MAX: usize = 32;
 
 #[derive(Args, Debug)]
 pub(crate) struct TokenArgs {
@@ -34,6 +37,14 @@ enum TokenCommand {
         #[arg(long)]
         stream: Vec<String>,
     },
+    /// Hash a token that there is already: its token_hash for the configuration goes to standard output.
+    ///
+    /// The token is read from standard input, as others on this machine see what is on a command line. One that people
+    /// made up may be found from its hash by trying; a new one cannot.
+    #[command(
+        after_help = "Examples:\n  surmise token hash < token.txt\n  printenv SURMISE_TOKEN | surmise token hash >> surmised.toml"
+    )]
+    Hash,
 }
 
 /// A role, as it is written on the command line.
@@ -58,7 +69,38 @@ impl RoleName {
 }
 
 pub(crate) fn run(global: &Global, args: &TokenArgs) -> Result<(), Failure> {
-    let TokenCommand::New { name, role, stream } = &args.command;
+    match &args.command {
+        TokenCommand::New { name, role, stream } => new(global, name, role, stream),
+        TokenCommand::Hash => hash(global),
+    }
+}
+
+/// Hashes the token that standard input has.
+fn hash(global: &Global) -> Result<(), Failure> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|e| Failure::new(Exit::Data, format!("standard input: {e}")))?;
+    // the line end is no part of it
+    let token = text.strip_suffix('\n').unwrap_or(&text);
+    let token = token.strip_suffix('\r').unwrap_or(token);
+    if token.is_empty() || token.contains('\n') {
+        return Err(Failure::new(Exit::Data, "standard input has to hold a token, and nothing else"));
+    }
+    if token.len() < GUESSED_BYTES_MAX {
+        eprintln!(
+            "a token of {} bytes may be found from its hash; surmise token new makes one that cannot",
+            token.len()
+        );
+    }
+    let hash = TokenHash::of(token.as_bytes()).to_string();
+    match global.json() {
+        true => print_line(&json!({ "hash": hash }).to_string())?,
+        false => print_line(&format!("token_hash = {}", json!(hash)))?,
+    }
+    Ok(())
+}
+
+/// Makes a token.
+fn new(global: &Global, name: &str, role: &[RoleName], stream: &[String]) -> Result<(), Failure> {
     let token = make_token()?;
     let hash = TokenHash::of(token.as_bytes()).to_string();
     let roles: Vec<&str> = role.iter().map(|role| role.role().name()).collect();

@@ -8,7 +8,7 @@ use crate::why::event_text;
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use surmise_event::{AlarmPhase, Drift, Part};
-use surmise_protocol::{AlarmEvent, AlarmList, DriftEvent, OutcomeReply};
+use surmise_protocol::{AlarmEvent, AlarmList, DriftEvent, OutcomeReply, UpdatesRefused};
 use surmise_terminal::format::{bar, number};
 use surmise_terminal::{Exit, Failure, FeedEvent, FeedParser, Http, Paint, plain, print_line, segment};
 
@@ -90,6 +90,11 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
                 print_line(&if global.json() { data } else { drift_line(&d.drift, paint) })?;
                 continue;
             }
+            "updates_refused" => {
+                let refused: UpdatesRefused = serde_json::from_str(&data).map_err(fault)?;
+                print_line(&if global.json() { data } else { refused_line(&refused, paint) })?;
+                continue;
+            }
             "alarm" => {
                 let a: AlarmEvent = serde_json::from_str(&data).map_err(fault)?;
                 let begins = a.alarm.phase == AlarmPhase::Begins;
@@ -146,6 +151,18 @@ fn past_json(a: &AlarmEvent) -> Result<String, Failure> {
 pub(crate) fn drift_line(d: &Drift, paint: Paint) -> String {
     let what = d.words(d.field.as_deref(), number);
     paint.alarm(1.0, &format!("drift: {what}, since event {}, noticed at {}", d.began, d.noticed))
+}
+
+/// The line that shows updates of networks that were refused.
+fn refused_line(refused: &UpdatesRefused, paint: Paint) -> String {
+    let UpdatesRefused { reason, updates, offset, .. } = refused;
+    let why = match &**reason {
+        "exploded" => "errors were far larger than usual",
+        "not_finite" => "a gradient was not finite",
+        other => other,
+    };
+    let which = if *updates == 1 { "an update".to_owned() } else { format!("{updates} updates") };
+    paint.alarm(0.5, &format!("network: {which} refused by event {offset}, as {}", plain(why)))
 }
 
 /// Bits of surprise that fill the bar.
@@ -214,6 +231,13 @@ mod tests {
         let event = Some(serde_json::json!({"key": "k", "data": {"page": "/home", "ms": 12}}));
         let told = outcome_line(&OutcomeReply { event, ..o }, Paint::off());
         assert_eq!(told, "         7     12.00  ████████████            0.500  k  ms=12 page=/home");
+    }
+
+    #[test]
+    fn refused_updates_are_told() {
+        let one = r#"{"stream":"web","reason":"exploded","updates":1,"offset":4096}"#;
+        let told = refused_line(&serde_json::from_str(one).unwrap(), Paint::off());
+        assert_eq!(told, "network: an update refused by event 4096, as errors were far larger than usual");
     }
 
     #[test]

@@ -140,7 +140,7 @@ pub use line_value::SentId;
 pub use logged::{LoggedEvent, LoggedEvents};
 pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use replays::{Replay, ReplayBegin, ReplayList, ReplayPoint, ReplaySpec, ReplayState};
-pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
+pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, UpdatesRefused, Welcome};
 pub use status::{
     Accepted, AcceptedError, AlarmAccount, BegunLike, CheckpointInfo, CheckpointMark, DiskBudget, EventCost, Health,
     IncidentMark, Problem, StageCost, StreamList, StreamRow, StreamStatus, TakenLines,

@@ -5,6 +5,9 @@ use axum::http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use surmise_config::AccessRole;
 
+/// Paths of what is the daemon's as a whole: rules for other streams, and what was done to them, are in each of them.
+const WHOLE_DAEMON_PATHS: [&str; 3] = ["/-/reload", "/api/v1/config", "/api/v1/audit"];
+
 /// One endpoint, as documents list it.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint {
@@ -84,6 +87,12 @@ impl Endpoint {
         // the head of an answer is asked for like the answer
         let method = if method == Method::HEAD { &Method::GET } else { method };
         endpoints.iter().find(|endpoint| endpoint.method == method && Some(endpoint.path) == path)
+    }
+
+    /// Whether it tells of the daemon as a whole, or changes it: then a token that is good for some streams alone does
+    /// not open it, whatever its roles. What tells of one stream, or of those that a token is good for, is no such one.
+    pub fn is_of_whole_daemon(&self) -> bool {
+        WHOLE_DAEMON_PATHS.contains(&self.path)
     }
 
     /// Whether it can be asked without a body.

@@ -49,20 +49,38 @@ pub async fn feedback(
     Path(stream): Path<String>,
     body: Bytes,
 ) -> Result<Response, ProblemResponse> {
-    let read = serde_json::from_slice::<FeedbackBody>(&body);
-    let FeedbackBody { offset, verdict, label, incarnation } =
-        read.map_err(|e| ProblemResponse::bad_request("body", format!("it cannot be read: {e}")))?;
+    let feedback = read_feedback(&body)?;
     // nothing begins with feedback
     let view = find(&hub, &stream)?;
+    let bytes = line_of(&feedback)?;
+    // the owner knows which incarnation it is when it learns this
+    learn_line(hub, &view.name, bytes).await?;
+    Ok(Json(FeedbackTaken { stream, feedback }).into_response())
+}
+
+/// Reads what is said of an incident.
+///
+/// # Errors
+/// The body is no feedback, or says nothing.
+pub fn read_feedback(body: &[u8]) -> Result<Feedback, ProblemResponse> {
+    let read = serde_json::from_slice::<FeedbackBody>(body);
+    let FeedbackBody { offset, verdict, label, incarnation } =
+        read.map_err(|e| ProblemResponse::bad_request("body", format!("it cannot be read: {e}")))?;
     let feedback = Feedback { offset, verdict, label, incarnation };
-    if let Some((part, fault)) = feedback.fault() {
-        return Err(ProblemResponse::bad_request(part, fault));
+    match feedback.fault() {
+        Some((part, fault)) => Err(ProblemResponse::bad_request(part, fault)),
+        None => Ok(feedback),
     }
+}
+
+/// Feedback as a line of the protocol.
+///
+/// # Errors
+/// It has no such line.
+pub fn line_of(feedback: &Feedback) -> Result<Vec<u8>, ProblemResponse> {
     let data = Data::Feedback(Box::new(feedback.clone()));
     let line = EventLine { record: Record { data, ..Record::default() }, ..EventLine::default() };
     let mut bytes = Vec::new();
     line.write_line(&mut bytes).map_err(|refusal| ProblemResponse::refusal(400, refusal))?;
-    // the owner knows which incarnation it is when it learns this
-    learn_line(hub, &view.name, bytes).await?;
-    Ok(Json(FeedbackTaken { stream, feedback }).into_response())
+    Ok(bytes)
 }

@@ -12,6 +12,7 @@ use super::endpoint::Endpoint;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::remote_write::WRITE_REQUEST;
+use super::server::HTTP;
 use super::unpacking::check_plain;
 use crate::access::{Forbidden, Unrecognised};
 use crate::admission::Room;
@@ -163,7 +164,7 @@ pub async fn check_access(
     let endpoint = Endpoint::find(endpoints, request.method(), path.as_ref().map(MatchedPath::as_str));
     let is_operation = endpoint.is_some_and(Endpoint::is_operation);
     if request.extensions().get() == Some(&Room::Reserve) && !is_operation {
-        let max = hub.config.limits.connections;
+        let max = hub.admissions().iter().find(|seats| &*seats.listener == HTTP).map_or(0, |s| s.limits.seats_max);
         let detail = format!("there are {max} connections, as many as there may be (limits.connections)");
         return Err(ProblemResponse::new(503, "too many connections", detail));
     }
@@ -175,6 +176,9 @@ pub async fn check_access(
     let presented = header.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     let grant = hub.access.load().recognise(presented)?;
     grant.check_role(role)?;
+    if endpoint.is_of_whole_daemon() {
+        grant.check_all_streams()?;
+    }
     // a path without parameters has none to read
     for (_, stream) in parameters.iter().flatten().filter(|(name, _)| *name == "stream") {
         grant.check_stream(stream)?;

@@ -175,18 +175,8 @@ pub async fn infer(
     }
     let view = path.find(&hub)?;
     let stream = path.stream;
-    let read = serde_json::from_slice::<InferRequest>(&body);
-    let InferRequest { id, parameters, inputs, outputs } =
-        read.map_err(|e| ProblemResponse::bad_request("body", format!("the request cannot be read: {e}")))?;
-    let key = match parameters.get("sequence_id") {
-        None => None,
-        Some(Value::String(key)) => Some(key.as_str().into()),
-        Some(Value::Number(number)) => Some(number.to_string().into()),
-        Some(_) => return Err(ProblemResponse::bad_request("sequence_id", "write a text or a number")),
-    };
-    let fields = inputs.into_iter().map(given).collect::<Result<Vec<_>, _>>()?;
-    let data = if fields.is_empty() { Data::None } else { Data::Fields(fields) };
-    let record = Record { key, arrival_us: Some(now_us(&hub)), data, ..Record::default() };
+    let InferQuestion { id, known, outputs } = read_question(&body)?;
+    let record = Record { arrival_us: Some(now_us(&hub)), ..known };
     let version = view.number.to_string();
     let limits = hub.config.limits.record();
     let question = move |snapshot: &Snapshot| snapshot.learner.predict_given(&record, &limits, SYMBOLS).transpose();
@@ -200,6 +190,33 @@ pub async fn infer(
         answer["id"] = id.into();
     }
     Ok(Json(answer).into_response())
+}
+
+/// A question, as far as it can be read without the stream.
+pub struct InferQuestion {
+    id: Option<String>,
+    /// What is known of the event.
+    pub known: Record,
+    outputs: Vec<WantedTensor>,
+}
+
+/// Reads a question.
+///
+/// # Errors
+/// The body is none.
+pub fn read_question(body: &[u8]) -> Result<InferQuestion, ProblemResponse> {
+    let read = serde_json::from_slice::<InferRequest>(body);
+    let InferRequest { id, parameters, inputs, outputs } =
+        read.map_err(|e| ProblemResponse::bad_request("body", format!("the request cannot be read: {e}")))?;
+    let key = match parameters.get("sequence_id") {
+        None => None,
+        Some(Value::String(key)) => Some(key.as_str().into()),
+        Some(Value::Number(number)) => Some(number.to_string().into()),
+        Some(_) => return Err(ProblemResponse::bad_request("sequence_id", "write a text or a number")),
+    };
+    let fields = inputs.into_iter().map(given).collect::<Result<Vec<_>, _>>()?;
+    let data = if fields.is_empty() { Data::None } else { Data::Fields(fields) };
+    Ok(InferQuestion { id, known: Record { key, data, ..Record::default() }, outputs })
 }
 
 /// The value of an input, which has one element.

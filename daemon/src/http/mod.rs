@@ -6,17 +6,18 @@
 mod alarms;
 mod answer;
 mod board;
+pub(crate) mod body_cutter;
 mod checkpoint_care;
 mod checkpoints;
-mod cloud_events;
+pub(crate) mod cloud_events;
 mod configuration;
 mod endpoint;
 mod events;
-mod feedback;
+pub(crate) mod feedback;
 mod given;
 mod guard;
 mod history;
-mod inference;
+pub(crate) mod inference;
 mod learner;
 mod log;
 mod openapi;
@@ -39,8 +40,8 @@ mod streams;
 mod surprises;
 mod system;
 mod templates;
-mod undo;
-mod unpacking;
+pub(crate) mod undo;
+pub(crate) mod unpacking;
 mod watch;
 mod why;
 
@@ -147,7 +148,7 @@ endpoints! {
         "the predictions of the next events (`key`, `top`, `horizon`)",
         query [streams::KEY, streams::TOP, streams::HORIZON], answer json::<streams::StreamForecast>();
     GET Read "/api/v1/streams/{stream}/watch" watch::watch,
-        "outcomes, drifts and alarms as server-sent events, as they come; beyond `rate` a second, the rarest outcomes",
+        "outcomes, drifts, alarms and refused updates as server-sent events; beyond `rate` a second, the rarest outcomes",
         query [watch::RATE], answer FEED;
     GET Read "/api/v1/streams/{stream}/history" history::history,
         "events, surprise and incidents over time (`span`: seconds, minutes, hours or days), losses by window",

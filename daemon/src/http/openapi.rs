@@ -102,7 +102,8 @@ fn make(endpoints: &'static [Endpoint]) -> Value {
 fn operation(endpoint: &Endpoint, types: &mut SchemaGenerator) -> Value {
     let parameters: Vec<Value> =
         path_parameters(endpoint.path).chain(endpoint.query.iter().map(query_parameter)).collect();
-    let role = endpoint.role.map_or(String::new(), |role| format!(" A token needs the role `{}`.", role.name()));
+    let all = if endpoint.is_of_whole_daemon() { ", and has to be good for all streams" } else { "" };
+    let role = endpoint.role.map_or(String::new(), |role| format!(" A token needs the role `{}`{all}.", role.name()));
     let security = if endpoint.role.is_some() { json!([{ "token": [] }]) } else { json!([]) };
     let answered = match endpoint.answer {
         Content::Nothing => json!({ "description": "it is done" }),

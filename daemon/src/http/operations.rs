@@ -79,7 +79,6 @@ pub async fn ready(State(hub): State<Arc<Hub>>) -> Response {
 
 /// `POST /-/reload`: reads the configuration again, as SIGHUP does.
 pub async fn reload(State(hub): State<Arc<Hub>>, who: Who) -> Result<Response, ProblemResponse> {
-    who.0.check_all_streams()?;
     let asked = hub.clone();
     let reloaded = tokio::task::spawn_blocking(move || asked.reload(who.0.name())).await;
     let reloaded = reloaded.map_err(|_| ProblemResponse::new(500, "internal error", "reading it failed inside"))?;
@@ -118,8 +117,9 @@ pub async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
 
 fn set_queue_metrics(hub: &Hub) {
     metrics::gauge!(telemetry::QUEUE, "stage" => "inbox").set(hub.waiting().0 as f64);
-    for (listener, admission) in hub.admissions() {
-        metrics::gauge!(telemetry::CONNECTIONS, "listener" => listener).set(admission.taken().0 as f64);
+    for admission in hub.admissions() {
+        metrics::gauge!(telemetry::CONNECTIONS, "listener" => admission.listener.to_string())
+            .set(admission.taken().0 as f64);
     }
     metrics::gauge!(telemetry::QUEUE, "stage" => "commit").set(hub.events_uncommitted() as f64);
     let jobs = hub.workers.as_ref().map(|pool| pool.jobs()).unwrap_or_default();

@@ -1,14 +1,14 @@
 //! Events that are posted: reading the body, sending its events to their owner, and gathering what becomes of them.
 
+use super::body_cutter::BodyCutter;
 use super::problem::ProblemResponse;
 use super::unpacking::Unpacker;
 use crate::clock::now_us;
 use crate::disk::DiskState;
 use crate::hub::Hub;
 use crate::inbox::ReplyOptions;
-use crate::ingest::array_cutter::{ArrayCutter, BodyStart};
-use crate::ingest::cutter::LineCutter;
-use crate::ingest::{InputEnd, Intake, ItemForm, LineChunk, LineRefusal};
+use crate::ingest::array_cutter::ArrayFault;
+use crate::ingest::{InputEnd, Intake, LineChunk, LineRefusal};
 use crate::ticket::{Drained, Outbox};
 use axum::body::{Body, BodyDataStream, Bytes};
 use futures::StreamExt;
@@ -24,9 +24,6 @@ const ERRORS_MAX: usize = 100;
 
 /// Bytes of a body for which it may take a second more.
 const BODY_BYTES_PER_SECOND_MIN: u64 = 1 << 10;
-
-/// Bytes of a body by which it is known whether it is an array: blanks before it are not kept for ever.
-const START_BYTES_MAX: usize = 4 << 10;
 
 /// The parts of a body as they come, within the limits of bytes and of time.
 struct BodyParts {
@@ -94,72 +91,13 @@ impl UnpackedBytes {
     }
 }
 
+fn no_array(fault: ArrayFault) -> ProblemResponse {
+    ProblemResponse::bad_request("body", fault.to_string())
+}
+
 fn too_long(bytes_max: ByteSize) -> ProblemResponse {
     let detail = format!("the body is longer than {bytes_max} (limits.body_bytes); send it in parts");
     ProblemResponse::new(413, "body too long", detail).at("body", None)
-}
-
-/// What cuts a body into events.
-enum BodyCutter {
-    /// It is not known yet whether the body is an array; the bytes so far.
-    Unknown(Vec<u8>),
-    /// Each line is one.
-    Lines(LineCutter),
-    /// Each item of an array is one.
-    Array(ArrayCutter, ItemForm),
-}
-
-impl BodyCutter {
-    /// Takes in bytes; `line_bytes_max` is the most that an event has.
-    fn feed(&mut self, bytes: &[u8], line_bytes_max: usize) {
-        match self {
-            BodyCutter::Unknown(so_far) => {
-                so_far.extend_from_slice(bytes);
-                let start = BodyStart::of(so_far);
-                if start != BodyStart::Unknown || so_far.len() > START_BYTES_MAX {
-                    self.begin(start, line_bytes_max);
-                }
-            }
-            BodyCutter::Lines(lines) => lines.buffer().extend_from_slice(bytes),
-            BodyCutter::Array(items, _) => items.feed(bytes),
-        }
-    }
-
-    /// Takes in the end of the body: what said nothing until then are lines.
-    fn end(&mut self, line_bytes_max: usize) {
-        self.begin(BodyStart::Lines, line_bytes_max);
-    }
-
-    /// Begins to cut the bytes so far, if that has not begun.
-    fn begin(&mut self, start: BodyStart, line_bytes_max: usize) {
-        let BodyCutter::Unknown(so_far) = self else { return };
-        let so_far = std::mem::take(so_far);
-        let (cutter, from) = match start {
-            BodyStart::Array(from) => (ArrayCutter::new(line_bytes_max), from),
-            BodyStart::Wrapped(from) => (ArrayCutter::wrapped(line_bytes_max), from),
-            BodyStart::Lines | BodyStart::Unknown => {
-                *self = BodyCutter::Lines(LineCutter::new(line_bytes_max));
-                return self.feed(&so_far, line_bytes_max);
-            }
-        };
-        *self = BodyCutter::Array(cutter, ItemForm::Line);
-        self.feed(&so_far[from..], line_bytes_max);
-    }
-
-    /// Whether what comes next cannot be cut any more.
-    fn is_broken(&self) -> bool {
-        matches!(self, BodyCutter::Array(items, _) if items.is_broken())
-    }
-
-    /// Why the body, as far as it has come, is not what it should be.
-    fn fault(&self) -> Option<ProblemResponse> {
-        match self {
-            BodyCutter::Unknown(_) | BodyCutter::Lines(_) => None,
-            BodyCutter::Array(items, _) => {
-                items.fault().map(|fault| ProblemResponse::bad_request("body", fault.to_string()))
-            }
-        }
-    }
 }
 
 /// The whole of a body that has so many bytes at most.
@@ -209,8 +147,8 @@ impl Posted {
     /// # Errors
     /// The body broke off, or its events cannot be made durable.
     pub async fn learn_lines(&mut self, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
-        let cutter = LineCutter::new(self.hub.config.limits.line_bytes.0 as usize);
-        self.learn(body, unpacker, BodyCutter::Lines(cutter)).await
+        let cutter = BodyCutter::lines(self.hub.config.limits.line_bytes.0 as usize);
+        self.learn(body, unpacker, cutter).await
     }
 
     /// Learns the lines of a body, or the items of one that is an array of objects, and waits until they are durable.
@@ -218,7 +156,7 @@ impl Posted {
     /// # Errors
     /// As of [`Posted::learn_lines`]; or the array has no end.
     pub async fn learn_json(&mut self, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
-        self.learn(body, unpacker, BodyCutter::Unknown(Vec::new())).await
+        self.learn(body, unpacker, BodyCutter::lines_or_array()).await
     }
 
     /// Learns the items of a body that is an array, each an event of CloudEvents, and waits until they are durable.
@@ -226,8 +164,8 @@ impl Posted {
     /// # Errors
     /// As of [`Posted::learn_lines`]; or the body is no array.
     pub async fn learn_array(&mut self, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
-        let cutter = ArrayCutter::new(self.hub.config.limits.line_bytes.0 as usize);
-        self.learn(body, unpacker, BodyCutter::Array(cutter, ItemForm::CloudEvent)).await
+        let cutter = BodyCutter::cloud_events(self.hub.config.limits.line_bytes.0 as usize);
+        self.learn(body, unpacker, cutter).await
     }
 
     async fn learn(
@@ -258,13 +196,13 @@ impl Posted {
                 }
                 self.send_cut(&mut cutter, InputEnd::Open).await?;
                 if cutter.is_broken() {
-                    break 'body cutter.fault();
+                    break 'body cutter.fault().map(no_array);
                 }
             }
             if is_last {
                 cutter.end(line_bytes_max);
                 self.send_cut(&mut cutter, InputEnd::Reached).await?;
-                break cutter.fault();
+                break cutter.fault().map(no_array);
             }
         };
         self.finish(broken).await
@@ -313,11 +251,7 @@ impl Posted {
     /// Sends all events that are cut from a body so far to the owner of the stream, a chunk at a time.
     async fn send_cut(&mut self, cutter: &mut BodyCutter, end: InputEnd) -> Result<(), ProblemResponse> {
         loop {
-            let chunk = match cutter {
-                BodyCutter::Lines(lines) => self.intake.read_chunk(lines, end, now_us()),
-                BodyCutter::Array(items, form) => self.intake.read_items(items, *form, now_us()),
-                BodyCutter::Unknown(_) => return Ok(()),
-            };
+            let chunk = cutter.read_chunk(&mut self.intake, end, now_us());
             if chunk.lines == 0 {
                 return Ok(());
             }

@@ -4,24 +4,27 @@
 //! A connection in the reserve is served like any other, but [`super::guard`] lets it ask for operations alone, and it
 //! ends with its first answer. So a probe is answered however many connections there are.
 
-use crate::admission::{Full, Room, Seat};
+use crate::admission::{Busy, Full, Room, Seat};
 use crate::hub::Hub;
 use crate::listen::{self, Arrival};
 use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
+use axum::body::{Body, Bytes};
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
 
+/// The name of the listener.
+pub const HTTP: &str = "http";
 /// Seats in the reserve.
 const RESERVE_SEATS: usize = 16;
 /// Bytes of the longest head of a request.
@@ -33,7 +36,7 @@ const RESERVE_HEAD_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// Accepts connections and serves them until the daemon shuts down.
 pub async fn serve(hub: Arc<Hub>, listener: TcpListener, router: Router, tasks: TaskTracker) {
-    let admission = hub.admission("http", RESERVE_SEATS);
+    let admission = hub.admission(HTTP, RESERVE_SEATS);
     while let Some(Arrival { socket, peer }) = listen::accept(&hub, &listener).await {
         match admission.admit(Some(peer.ip())) {
             Ok(seat) => drop(tasks.spawn(serve_connection(hub.clone(), router.clone(), socket, seat))),
@@ -52,9 +55,11 @@ async fn serve_connection(hub: Arc<Hub>, router: Router, socket: TcpStream, seat
     let app = TowerToHyperService::new(router);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         seat.mark_spoken();
+        let busy = seat.work();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(seat.room);
-        app.call(request)
+        let answer = app.call(request);
+        async { answer.await.map(|answer| answer.map(|body| Body::new(WorkedOn { body, _busy: busy }))) }
     });
     let (head_time, keeps_alive) = match seat.room {
         Room::Main => (limits.head_time.0, true),
@@ -75,6 +80,32 @@ async fn serve_connection(hub: Arc<Hub>, router: Router, socket: TcpStream, seat
                 connection.as_mut().graceful_shutdown();
             }
         }
+    }
+}
+
+/// An answer that its connection works on until it is written.
+struct WorkedOn {
+    body: Body,
+    _busy: Busy,
+}
+
+impl hyper::body::Body for WorkedOn {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -86,6 +86,11 @@ fn limit(key: &'static str, about: &'static str, unit: &'static str, used: u64, 
     UsedLimit { key, about, unit, used, limit }
 }
 
+/// Of several limits, with what is used of each, the one that is nearest.
+fn nearest(limits: impl Iterator<Item = (u64, u64)>) -> Option<(u64, u64)> {
+    limits.max_by(|a, b| (a.0 * b.1.max(1)).cmp(&(b.0 * a.1.max(1))))
+}
+
 /// The limits of what the daemon takes in, with what is used of each.
 fn limits(hub: &Hub) -> Vec<UsedLimit> {
     let (config, owners) = (&hub.config.limits, hub.owners().len() as u64);
@@ -93,9 +98,12 @@ fn limits(hub: &Hub) -> Vec<UsedLimit> {
     let followers = hub.directory.all().iter().map(|view| view.followers()).max().unwrap_or(0) as u64;
     let questions = config.questions.saturating_sub(hub.question_permits.available_permits()) as u64;
     let unread = hub.services.followers.taken() as u64;
-    let seats: Vec<_> = hub.admissions().iter().map(|(_, admission)| admission.taken()).collect();
-    let connections = seats.iter().map(|taken| taken.0 as u64).max().unwrap_or(0);
-    let of_address = seats.iter().map(|taken| taken.1 as u64).max().unwrap_or(0);
+    // where fewer files may be open than the configuration has connections, that is what holds
+    let seats: Vec<_> = hub.admissions().into_iter().map(|seats| (seats.taken(), seats.limits.clone())).collect();
+    let all = seats.iter().map(|(taken, limits)| (taken.0 as u64, limits.seats_max as u64));
+    let here = seats.iter().map(|(taken, limits)| (taken.1 as u64, limits.per_address_max as u64));
+    let (connections, connections_max) = nearest(all).unwrap_or((0, config.connections as u64));
+    let (of_address, of_address_max) = nearest(here).unwrap_or((0, config.connections_per_address as u64));
     vec![
         limit("limits.memory", "memory of the daemon", "bytes", hub.budget.used_bytes(), hub.budget.limit_bytes()),
         limit("limits.streams", "streams", "streams", hub.directory.len() as u64, config.streams as u64),
@@ -107,19 +115,13 @@ fn limits(hub: &Hub) -> Vec<UsedLimit> {
             config.inbox_events as u64 * owners,
         ),
         limit("limits.inbox_bytes", "what those events take", "bytes", bytes as u64, config.inbox_bytes.0 * owners),
-        limit(
-            "limits.connections",
-            "connections of the busiest listener",
-            "connections",
-            connections,
-            config.connections as u64,
-        ),
+        limit("limits.connections", "connections of the busiest listener", "connections", connections, connections_max),
         limit(
             "limits.connections_per_address",
             "connections of the busiest address at one listener",
             "connections",
             of_address,
-            config.connections_per_address as u64,
+            of_address_max,
         ),
         limit("limits.watchers", "followers of the busiest stream", "followers", followers, config.watchers as u64),
         limit("limits.watch_bytes", "outcomes that followers have not read", "bytes", unread, config.watch_bytes.0),

@@ -175,7 +175,16 @@ pub async fn forget(
     Path(stream): Path<String>,
     body: Bytes,
 ) -> Result<Response, ProblemResponse> {
-    let read = serde_json::from_slice::<ForgetBody>(&body);
+    let (forgotten, parameters) = read_forgotten(&body)?;
+    made(&hub, &who, "stream forget", &stream, parameters, StreamChange::Forget(forgotten)).await
+}
+
+/// Reads what is to be forgotten, and how the audit log says it.
+///
+/// # Errors
+/// The body cannot be read, or says nothing.
+pub fn read_forgotten(body: &[u8]) -> Result<(Forgotten, String), ProblemResponse> {
+    let read = serde_json::from_slice::<ForgetBody>(body);
     let asked = read.map_err(|e| ProblemResponse::bad_request("body", format!("it cannot be read: {e}")))?;
     if asked == ForgetBody::default() {
         let detail = "say what to forget: a key, an interval of offsets (from, to) or of times (since, until)";
@@ -190,8 +199,7 @@ pub async fn forget(
         asked.key.as_ref().map(|_| " of a key".to_owned()),
     ];
     let parameters = said.into_iter().flatten().collect();
-    let forgotten = Forgotten { from: asked.from, to: asked.to, since_us, until_us, key: asked.key };
-    made(&hub, &who, "stream forget", &stream, parameters, StreamChange::Forget(forgotten)).await
+    Ok((Forgotten { from: asked.from, to: asked.to, since_us, until_us, key: asked.key }, parameters))
 }
 
 /// `POST /api/v1/checkpoints/{stream}/{generation}/restore`: the stream goes back to a checkpoint.
@@ -209,8 +217,7 @@ pub async fn restore(
 }
 
 /// `GET /api/v1/audit`: the latest operations.
-pub async fn audit_log(State(hub): State<Arc<Hub>>, who: Who, query: Query) -> Result<Response, ProblemResponse> {
-    who.0.check_all_streams()?;
+pub async fn audit_log(State(hub): State<Arc<Hub>>, query: Query) -> Result<Response, ProblemResponse> {
     let many = query.number(&AUDIT_LIMIT).unwrap_or(AUDIT_ENTRIES_DEFAULT);
     let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
     let read = tokio::task::spawn_blocking(move || store.audit.read(many)).await;

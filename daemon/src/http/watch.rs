@@ -1,5 +1,5 @@
-//! `GET /api/v1/streams/{stream}/watch`: outcomes, the drifts that they show, and alarms, as server-sent
-//! events.
+//! `GET /api/v1/streams/{stream}/watch`: outcomes, the drifts that they show, alarms, and updates of networks that were
+//! refused (`updates_refused`), as server-sent events.
 //!
 //! A follower that comes back with `Last-Event-ID` gets what came in between, as far as it is kept, preceded by an
 //! event `lagged` for what is not.
@@ -8,13 +8,14 @@
 //! asks again follows what came in its place. The stream never waits for a follower. One that reads too slowly gets
 //! an event `lagged` with the number of outcomes that were left out. So does one that asked for a `rate`, of what came
 //! beyond it: it gets the rarest, and how many of the others were at least as rare as once in 10, 100, 1,000 and 10,000
-//! events. Alarms, and drifts with their outcomes, come whatever the rate.
+//! events. Alarms, refused updates, and drifts with their outcomes, come whatever the rate.
 
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::access::Grant;
+use crate::directory::StreamNotice;
 use crate::event_stream::{EventFeed, EventText, event_stream};
 use crate::following::FollowedOutcome;
 use crate::hub::Hub;
@@ -27,7 +28,7 @@ use axum::response::Response;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_event::RefusalCode;
-use surmise_protocol::{AlarmEvent, DriftEvent};
+use surmise_protocol::DriftEvent;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
@@ -79,8 +80,8 @@ pub async fn watch(
             Outcomes::Rarest(rarest)
         }
     };
-    let (alarms, replaced) = (shared.alarms.follow(), shared.replaced.clone());
-    Ok(event_stream(Feeds { hub, outcomes, alarms, grant, replaced, waiting, is_over: false }))
+    let (notices, replaced) = (shared.notices.follow(), shared.replaced.clone());
+    Ok(event_stream(Feeds { hub, outcomes, notices, grant, replaced, waiting, is_over: false }))
 }
 
 /// The offset of the last outcome that a follower had before a break, if it says so.
@@ -108,7 +109,7 @@ fn resume(after: u64, latest: &[Arc<FollowedOutcome>], end: u64, out: &mut Event
 struct Feeds {
     hub: Arc<Hub>,
     outcomes: Outcomes,
-    alarms: Receiver<Arc<AlarmEvent>>,
+    notices: Receiver<Arc<StreamNotice>>,
     /// What lets it follow.
     grant: Arc<Grant>,
     /// Cancelled when another stream has come in the place of this one.
@@ -132,14 +133,14 @@ impl EventFeed for Feeds {
 }
 
 impl Feeds {
-    /// Waits for an alarm, for an outcome, or for the news that some were left out, and lets its events wait; `None` if
+    /// Waits for a notice, for an outcome, or for the news that some were left out, and lets its events wait; `None` if
     /// the feed ends.
     async fn receive(&mut self) -> Option<()> {
         let received = tokio::select! {
             biased;
             () = self.hub.stopping.cancelled() => return None,
             () = self.grant.withdrawn.cancelled() => return None,
-            alarm = self.alarms.recv() => match append_alarm(alarm, &mut self.waiting) {
+            notice = self.notices.recv() => match append_notice(notice, &mut self.waiting) {
                 Some(()) => return Some(()),
                 None => Err(RecvError::Closed),
             },
@@ -263,12 +264,35 @@ fn append_outcome(followed: &FollowedOutcome, out: &mut EventText) {
     }
 }
 
-/// Appends the event of an alarm, or the news that some were left out; `None` if the feed ends.
-fn append_alarm(received: Result<Arc<AlarmEvent>, RecvError>, out: &mut EventText) -> Option<()> {
-    match received {
-        Ok(alarm) => out.event("alarm", &serde_json::to_string(&*alarm).unwrap_or_default()),
-        Err(RecvError::Lagged(skipped)) => append_lag(skipped, out),
+/// Appends the event of a notice, or the news that some were left out; `None` if the feed ends.
+fn append_notice(received: Result<Arc<StreamNotice>, RecvError>, out: &mut EventText) -> Option<()> {
+    match received.as_deref() {
+        Ok(StreamNotice::Alarm(alarm)) => out.event("alarm", &serde_json::to_string(alarm).unwrap_or_default()),
+        Ok(StreamNotice::UpdatesRefused(refused)) => {
+            out.event("updates_refused", &serde_json::to_string(refused).unwrap_or_default());
+        }
+        Err(RecvError::Lagged(skipped)) => append_lag(*skipped, out),
         Err(RecvError::Closed) => return None,
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::StreamView;
+    use surmise_event::Schema;
+    use surmise_learner::Options;
+    use surmise_store::StreamEntry;
+
+    #[tokio::test]
+    async fn who_follows_is_told_of_updates_that_were_refused() {
+        let view = StreamView::new(&StreamEntry::new(1, "s", "", Schema::default(), Options::default(), 0));
+        let mut notices = view.notices.follow();
+        view.tell_refused("exploded", 2, 1024);
+        let mut out = EventText::default();
+        append_notice(notices.recv().await, &mut out).unwrap();
+        let data = r#"{"stream":"s","reason":"exploded","updates":2,"offset":1024}"#;
+        assert_eq!(out.take(), format!("event: updates_refused\ndata: {data}\n\n"));
+    }
 }

@@ -77,7 +77,7 @@ impl OwnedStream {
         self.checkpoints.count(counts.accepted);
         self.update_view(counts.accepted);
         if let Some(state) = self.lifecycle.state() {
-            self.metrics.record_batch(&counts, options.listener, &view.name, &state.learner);
+            self.metrics.record_batch(&counts, options.listener, &view, &state.learner);
         }
         counts.accepted
     }

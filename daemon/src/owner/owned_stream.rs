@@ -11,6 +11,7 @@ use crate::checkpoint::{CheckpointFailure, CheckpointState};
 use crate::clock::Moment;
 use crate::directory::{Snapshot, StreamView};
 use crate::event_ids::EventIds;
+use crate::first_learner::SpareLearner;
 use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
 use crate::recovery::{LogEnd, recover};
@@ -88,7 +89,7 @@ impl OwnedStream {
         name: &str,
         number: u32,
         told: Option<&Schema>,
-        like: Option<&StreamView>,
+        (like, spare): (Option<&StreamView>, &mut SpareLearner),
         now: Moment,
     ) -> Result<OwnedStream, NewStreamError> {
         let mut entry = declare(config, name, number, now)?;
@@ -96,7 +97,8 @@ impl OwnedStream {
             entry.schema = told.clone();
         }
         entry.like = like.and_then(newest_checkpoint);
-        let state = StreamState::new(entry, ProducerBounds::of(config), services)?;
+        let learner = spare.take_or_make(services.storage.as_deref(), &mut entry)?;
+        let state = StreamState::begin(entry, learner, ProducerBounds::of(config), services);
         let entry = state.entry.clone();
         let view = Arc::new(StreamView::new(&entry));
         Ok(OwnedStream::with(Lifecycle::New(Box::new(state)), config, entry, view, now))
@@ -347,6 +349,13 @@ impl OwnedStream {
     pub fn keep(&mut self) -> StreamEntry {
         self.lifecycle.keep();
         self.entry.clone()
+    }
+
+    /// Leaves what a stream that never came to be would have begun with to the next one.
+    pub fn leave_learner(self, spare: &mut SpareLearner) {
+        if let Lifecycle::New(state) = self.lifecycle {
+            spare.keep(&state.entry, state.learner);
+        }
     }
 
     /// The state, which is brought into memory for this. `None` if the stream has failed.

@@ -4,6 +4,7 @@ use super::super::learner_copies::{CheckpointRequest, CopyStep};
 use super::*;
 use crate::clock::{Clock, Moment, SystemClock};
 use crate::directory::StreamView;
+use crate::first_learner::SpareLearner;
 use crate::producers::ProducerBounds;
 use crate::services::Services;
 use crate::simulated_storage::SimulatedStorage;
@@ -24,7 +25,16 @@ fn now() -> Moment {
 }
 
 fn create() -> OwnedStream {
-    OwnedStream::create(&Config::default(), &Services::of(None), "s", 1, None, None, now()).unwrap()
+    OwnedStream::create(
+        &Config::default(),
+        &Services::of(None),
+        "s",
+        1,
+        None,
+        (None, &mut SpareLearner::default()),
+        now(),
+    )
+    .unwrap()
 }
 
 fn event(record: Record) -> InboxEvent {

@@ -130,6 +130,7 @@ impl Owner {
             return;
         }
         self.shed_snapshots(now);
+        self.spare.shed();
         let idle = self.streams.iter().filter(|(_, stream)| stream.is_idle(now));
         let mut idle: Vec<(Duration, Arc<str>)> = idle.map(|(name, stream)| (stream.used_at, name.clone())).collect();
         idle.sort_unstable();

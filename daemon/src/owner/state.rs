@@ -13,6 +13,7 @@ use crate::checkpoint_queue::{CheckpointJob, CheckpointQueue};
 use crate::clock::{Clock, Moment};
 use crate::commit_batch::CommitBatch;
 use crate::directory::{Directory, StreamView};
+use crate::first_learner::SpareLearner;
 use crate::inbox::{Batch, Delivered, InboxReader};
 use crate::refusals::count_refused;
 use crate::services::Services;
@@ -81,6 +82,8 @@ pub struct Owner {
     pub(super) setup: OwnerSetup,
     limits: Limits,
     pub(super) streams: FxHashMap<Arc<str>, OwnedStream>,
+    /// What the latest stream that never came to be would have begun with.
+    pub(super) spare: SpareLearner,
     /// Names whose streams are being replaced, with the batches that wait for them.
     pub(super) held: FxHashMap<Arc<str>, VecDeque<Delivered>>,
     /// Busy streams whose events wait while they sleep, as memory is short.
@@ -118,6 +121,7 @@ impl Owner {
             limits: setup.config.limits.record(),
             setup,
             streams: FxHashMap::default(),
+            spare: SpareLearner::default(),
             held: FxHashMap::default(),
             resting: FxHashMap::default(),
             waits_turn: false,
@@ -200,6 +204,7 @@ impl Owner {
         // a stream whose first events were all refused has never been
         if is_new && !is_kept {
             stream.forget_memory(&self.setup.budget);
+            stream.leave_learner(&mut self.spare);
             self.setup.directory.release();
         } else {
             self.streams.insert(name.clone(), stream);
@@ -236,7 +241,8 @@ impl Owner {
             return Err(Refusal::new(RefusalCode::LimitReached, "stream", reason));
         }
         let like = config.rule(name).and_then(|(_, rule)| directory.get(rule.like.as_deref()?));
-        OwnedStream::create(config, services, name, directory.next_number(), told, like.as_deref(), now).map_err(|e| {
+        let begins = (like.as_deref(), &mut self.spare);
+        OwnedStream::create(config, services, name, directory.next_number(), told, begins, now).map_err(|e| {
             directory.release();
             Refusal::new(RefusalCode::BadStream, "stream", e.to_string())
         })

@@ -44,6 +44,12 @@ fn simple_nats(learner: &Learner) -> u64 {
     if is_narrow(learner) { (simple_bits(learner) * LN_2) as u64 } else { 0 }
 }
 
+/// Updates of networks that were refused between two counts, by reason.
+fn refused_since(before: RejectedUpdates, now: RejectedUpdates) -> impl Iterator<Item = (&'static str, u64)> {
+    let counts = now.by_reason().into_iter().zip(before.by_reason());
+    counts.filter(|((_, now), (_, before))| now > before).map(|((reason, now), (_, before))| (reason, now - before))
+}
+
 impl ReportedCounts {
     /// The present values of a learner's counters, in whole numbers, as counters of metrics are.
     fn of(learner: &Learner) -> ReportedCounts {
@@ -119,7 +125,7 @@ impl StreamMetrics {
     }
 
     /// Exports what a batch that came in by `listener` has changed.
-    pub fn record_batch(&mut self, counts: &ChunkCounts, listener: &'static str, stream: &str, learner: &Learner) {
+    pub fn record_batch(&mut self, counts: &ChunkCounts, listener: &'static str, view: &StreamView, learner: &Learner) {
         if counts.duplicates > 0 {
             metrics::counter!(telemetry::DUPLICATE).increment(counts.duplicates);
         }
@@ -128,13 +134,13 @@ impl StreamMetrics {
         }
         let group = self.group.clone();
         metrics::counter!(telemetry::RECEIVED, "listener" => listener, "group" => group).increment(counts.accepted);
-        self.export_learner_counts(stream, learner);
+        self.export_learner_counts(view, learner);
         metrics::counter!(telemetry::LOSS, "group" => self.group.clone()).increment(self.unreported_nats as u64);
         self.unreported_nats = self.unreported_nats.fract();
     }
 
     /// Exports by how much the learner's own counters grew.
-    fn export_learner_counts(&mut self, stream: &str, learner: &Learner) {
+    fn export_learner_counts(&mut self, view: &StreamView, learner: &Learner) {
         let now = ReportedCounts::of(learner);
         let before = std::mem::take(&mut self.reported);
         let late_events = now.late_events.saturating_sub(before.late_events);
@@ -145,15 +151,12 @@ impl StreamMetrics {
         if keys_forgotten > 0 {
             metrics::counter!(telemetry::KEYS_FORGOTTEN).increment(keys_forgotten);
         }
-        let reasons = now.rejected_updates.by_reason().into_iter().zip(before.rejected_updates.by_reason());
-        for ((reason, now), (_, before)) in reasons.filter(|((_, now), (_, before))| now > before) {
-            metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(now - before);
-            let updates = now - before;
+        for (reason, updates) in refused_since(before.rejected_updates, now.rejected_updates) {
             if reason == RejectedUpdates::BURST {
-                tracing::debug!(stream, updates, "counts do not learn from a burst that nothing foretold");
+                // noise within a stream is no fault, and may come for long
+                metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(updates);
             } else {
-                let why = "updates of the network were refused; its weights stay as they were";
-                tracing::warn!(stream, reason, updates, "{why}");
+                view.tell_refused(reason, updates, learner.offset());
             }
         }
         let promised = now.promised_alarms - before.promised_alarms;
@@ -196,5 +199,20 @@ impl StreamMetrics {
         for (level, share) in learner.coverage() {
             metrics::gauge!(telemetry::COVERAGE, "group" => group(), "level" => level.to_string()).set(share);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_updates_that_were_refused_since_are_told() {
+        let counts = |not_finite, exploded| RejectedUpdates { not_finite, exploded };
+        let told = |before, now| refused_since(before, now).collect::<Vec<_>>();
+        assert_eq!(told(counts(1, 2), counts(1, 5)), [("exploded", 3)]);
+        assert_eq!(told(counts(0, 0), counts(1, 1)), [("not_finite", 1), ("exploded", 1)]);
+        // a learner that was put back has fewer
+        assert_eq!(told(counts(3, 3), counts(3, 1)), []);
     }
 }

@@ -4,6 +4,11 @@ use prost::Message;
 
 /// The label that has the name of a metric.
 const NAME: &str = "__name__";
+/// Series, labels and samples of a request at most. One of no bytes takes two on the wire and up to 72 in memory, and
+/// is nothing that anybody sends; Prometheus sends some ten thousand at once.
+const ITEMS_MAX: usize = 1 << 18;
+/// The field of a request that is a series.
+const SERIES_FIELD: u64 = 1;
 
 /// A request: samples of some series.
 #[derive(Clone, PartialEq, Message)]
@@ -67,6 +72,9 @@ pub enum MessageFault {
         /// The limit.
         bytes_max: usize,
     },
+    /// It has more parts than anybody sends.
+    #[error("the body has more than {ITEMS_MAX} series, labels and samples; send fewer at once (max_samples_per_send)")]
+    TooMany,
     /// It is another message, or none.
     #[error("the body is no request of remote write 1.0: {0}")]
     Message(#[from] prost::DecodeError),
@@ -84,7 +92,56 @@ impl WriteRequest {
             return Err(MessageFault::TooLong { bytes, bytes_max });
         }
         let unpacked = snap::raw::Decoder::new().decompress_vec(body)?;
+        if items(&unpacked) > ITEMS_MAX {
+            return Err(MessageFault::TooMany);
+        }
         Ok(WriteRequest::decode(unpacked.as_slice())?)
+    }
+}
+
+/// How many series, labels and samples a message has, as far as it can be read.
+fn items(message: &[u8]) -> usize {
+    let parts = PartsOf(message).filter(|(field, _)| *field == SERIES_FIELD);
+    parts.map(|(_, series)| 1 + PartsOf(series).count()).sum()
+}
+
+/// The parts of a message that have a length, each with the number of its field.
+struct PartsOf<'a>(&'a [u8]);
+
+impl<'a> PartsOf<'a> {
+    /// A number of seven bits a byte.
+    fn number(&mut self) -> Option<u64> {
+        let end = self.0.iter().position(|byte| byte & 0x80 == 0).filter(|end| *end < 10)?;
+        let (bytes, rest) = self.0.split_at(end + 1);
+        self.0 = rest;
+        Some(bytes.iter().rev().fold(0, |number: u64, byte| number << 7 | u64::from(byte & 0x7f)))
+    }
+
+    /// So many bytes.
+    fn bytes(&mut self, length: u64) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(usize::try_from(length).ok()?)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+}
+
+impl<'a> Iterator for PartsOf<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<(u64, &'a [u8])> {
+        loop {
+            let key = self.number()?;
+            match key & 7 {
+                0 => _ = self.number()?,
+                1 => _ = self.bytes(8)?,
+                2 => {
+                    let length = self.number()?;
+                    return Some((key >> 3, self.bytes(length)?));
+                }
+                5 => _ = self.bytes(4)?,
+                _ => return None,
+            }
+        }
     }
 }
 
@@ -122,6 +179,21 @@ mod tests {
         assert!(matches!(WriteRequest::read(b"\x05hello", 1000), Err(MessageFault::Snappy(_))));
         let other = snap::raw::Encoder::new().compress_vec(b"not a message").unwrap();
         assert!(matches!(WriteRequest::read(&other, 1000), Err(MessageFault::Message(_))));
+    }
+
+    #[test]
+    fn parts_of_no_bytes_are_counted_before_they_take_memory() {
+        let packed = |parts: usize| {
+            let series = [b"\x0a\0".repeat(parts), b"\x49\0\0\0\0\0\0\0\0\x48\x07\x4d\0\0\0\0".to_vec()].concat();
+            let mut message = b"\x0a".to_vec();
+            prost::encoding::encode_varint(series.len() as u64, &mut message);
+            message.extend(series);
+            snap::raw::Encoder::new().compress_vec(&message).unwrap()
+        };
+        assert_eq!(items(&request().encode_to_vec()), 5);
+        assert!(WriteRequest::read(&packed(ITEMS_MAX - 1), 1 << 22).is_ok());
+        assert!(packed(ITEMS_MAX).len() < 1 << 15, "it is short on the wire");
+        assert!(matches!(WriteRequest::read(&packed(ITEMS_MAX), 1 << 22), Err(MessageFault::TooMany)));
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl SortedSamples {
     ) -> SortedSamples {
         let mut sorted = SortedSamples::default();
         let mut places: FxHashMap<String, usize> = FxHashMap::default();
+        let mut is_swept = false;
+        let times = request.series.iter().flat_map(|series| &series.samples).map(|sample| sample.time_ms);
+        let newest_ms = times.max().unwrap_or_default();
         for series in &request.series {
             let passed_over = &mut sorted.passed_over;
             let count = series.samples.len() as u64;
@@ -63,10 +66,13 @@ impl SortedSamples {
                 passed_over.unselected += count;
                 continue;
             };
-            let newest_ms = series.samples.iter().map(|sample| sample.time_ms).max().unwrap_or_default();
             let (stream, id) = (format!("{}{metric}", source.prefix), SeriesId::of(series));
-            let place = may_be_stream(&stream).then(|| table.latest(id, newest_ms, source.series_max)).flatten();
-            let Some(latest) = place else {
+            let mut place = may_be_stream(&stream).then(|| table.latest(id, source.series_max));
+            if place == Some(None) && !std::mem::replace(&mut is_swept, true) {
+                table.sweep(newest_ms);
+                place = Some(table.latest(id, source.series_max));
+            }
+            let Some(latest) = place.flatten() else {
                 passed_over.beyond += count;
                 continue;
             };

@@ -70,20 +70,22 @@ pub struct WrittenSeries(FxHashMap<SeriesId, Option<LatestSample>>);
 
 impl WrittenSeries {
     /// The latest sample of a series, if it has a place in the table, or gets one.
-    pub fn latest(&mut self, id: SeriesId, now_ms: i64, series_max: usize) -> Option<Option<LatestSample>> {
+    pub fn latest(&mut self, id: SeriesId, series_max: usize) -> Option<Option<LatestSample>> {
         if let Some(latest) = self.0.get(&id) {
             return Some(*latest);
-        }
-        if self.0.len() >= series_max {
-            let is_heard =
-                |latest: &Option<LatestSample>| latest.is_none_or(|latest| latest.time_ms >= now_ms - SILENT_MS_MAX);
-            self.0.retain(|_, latest| is_heard(latest));
         }
         if self.0.len() >= series_max {
             return None;
         }
         self.0.insert(id, None);
         Some(None)
+    }
+
+    /// Takes their places from series that have been silent for long at a time in milliseconds since 1970. This looks
+    /// at the whole table, so it is done once a request.
+    pub fn sweep(&mut self, now_ms: i64) {
+        let heard_ms = now_ms.saturating_sub(SILENT_MS_MAX);
+        self.0.retain(|_, latest| latest.is_none_or(|latest| latest.time_ms >= heard_ms));
     }
 
     /// Notes a sample of a series, unless there is a later one.
@@ -131,14 +133,16 @@ mod tests {
     fn the_table_is_bounded_and_gives_the_place_of_a_silent_series_away() {
         let mut table = WrittenSeries::default();
         let [a, b, c] = [1, 2, 3].map(SeriesId);
-        assert_eq!(table.latest(a, 0, 2), Some(None));
+        assert_eq!(table.latest(a, 2), Some(None));
         table.note(a, LatestSample { time_ms: 5, value: 1.0 });
         table.note(a, LatestSample { time_ms: 4, value: 2.0 });
-        assert_eq!(table.latest(a, 0, 2), Some(Some(LatestSample { time_ms: 5, value: 1.0 })));
-        assert_eq!(table.latest(b, 0, 2), Some(None));
+        assert_eq!(table.latest(a, 2), Some(Some(LatestSample { time_ms: 5, value: 1.0 })));
+        assert_eq!(table.latest(b, 2), Some(None));
         table.note(b, LatestSample { time_ms: SILENT_MS_MAX, value: 0.0 });
-        assert_eq!(table.latest(c, 5 + SILENT_MS_MAX, 2), None);
-        assert_eq!(table.latest(c, 6 + SILENT_MS_MAX, 2), Some(None));
-        assert!(table.latest(a, 6 + SILENT_MS_MAX, 3).is_some_and(|latest| latest.is_none()));
+        for (now_ms, has_place) in [(i64::MIN, false), (5 + SILENT_MS_MAX, false), (6 + SILENT_MS_MAX, true)] {
+            table.sweep(now_ms);
+            assert_eq!(table.latest(c, 2), has_place.then_some(None), "{now_ms}");
+        }
+        assert!(table.latest(a, 3).is_some_and(|latest| latest.is_none()));
     }
 }

@@ -16,6 +16,7 @@ use crate::ingest::{Door, InputEnd, Intake, LineChunk, LineRefusal, LineSyntax};
 use crate::telemetry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use surmise_config::TimeSpan;
 use surmise_event::{Refusal, RefusalCode};
 use surmise_protocol::{ErrorReply, Hello, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -137,8 +138,13 @@ impl SessionReader {
                 ReadEnd::closed(RefusalCode::Unauthorized, "hello.token", reason)
             }
             () = self.seat.evicted.cancelled() => {
-                let reason = "the connection had said nothing, and another one needed its place; try again later";
-                ReadEnd::closed(RefusalCode::LimitReached, "connection", reason)
+                let idle_time = TimeSpan(self.seat.idle_time());
+                let reason = match self.stage {
+                    SessionStage::FirstLine(_) => "had said nothing".to_owned(),
+                    SessionStage::Events => format!("was idle for {idle_time} or longer (limits.idle_time)"),
+                };
+                let reason = format!("the connection {reason}, and another one needed its place; try again later");
+                ReadEnd::closed(RefusalCode::LimitReached, "connection", &reason)
             }
         }
     }
@@ -242,6 +248,7 @@ impl SessionReader {
         self.intake.set_grant(grant.clone());
         self.grant = Some(grant);
         self.seat.mark_spoken();
+        drop(self.seat.work());
     }
 
     /// Answers a hello, and reads the lines after it as it asks for.
@@ -296,6 +303,8 @@ impl SessionReader {
         if chunk.lines == 0 {
             return Ok(());
         }
+        // who waits for room is not idle
+        let _busy = self.seat.work();
         // the writer gives the permits back when the lines are answered
         let credits = chunk.lines * self.line_credits();
         let room = credits.min(self.hub.config.limits.session_events) as u32;

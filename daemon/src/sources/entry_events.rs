@@ -3,7 +3,7 @@
 use super::account::ProducerAccount;
 use super::message_chunk::MessageChunk;
 use super::redis_server::Entry;
-use super::rows::{datum, take_key};
+use super::rows::{NamesOnce, datum, take_key};
 use crate::ingest::LineChunk;
 use std::sync::Arc;
 use surmise_config::{LimitsTable, RedisSource};
@@ -40,7 +40,10 @@ impl EntryEvents {
     }
 
     /// An entry as an event. It has the time that is among its fields or in its JSON, else that of its id.
-    fn event(&self, entry: &Entry) -> Result<EventLine, Refusal> {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn event(&self, entry: &Entry) -> Result<EventLine, Refusal> {
         let mut event = match &self.json_field {
             Some(field) => json_event(entry, field)?,
             None => EventLine { record: record(entry)?, ..EventLine::default() },
@@ -77,9 +80,10 @@ fn record(entry: &Entry) -> Result<Record, Refusal> {
         })
     };
     let mut fields = Vec::with_capacity(entry.fields.len());
+    let mut once = NamesOnce::default();
     for (name, value) in &entry.fields {
         let name = text(name, "name of a field")?;
-        fields.push((name.into(), datum(text(value, name)?)));
+        fields.push((once.take(name.into()), datum(text(value, name)?)));
     }
     let time_us = take_time(&mut fields);
     Ok(Record { time_us, data: Data::Fields(fields), ..Record::default() })

@@ -11,6 +11,8 @@ pub struct Framing {
     buffer: Vec<u8>,
     /// The first byte that is not given.
     start: usize,
+    /// The first byte that was not looked at for the end of a line, or one before it.
+    searched: usize,
     message_bytes_max: usize,
     /// Bytes of a message that is too long, still to be skipped, if its length was told.
     skip: usize,
@@ -21,12 +23,13 @@ pub struct Framing {
 impl Framing {
     /// A connection whose messages have so many bytes at most.
     pub fn new(message_bytes_max: usize) -> Framing {
-        Framing { buffer: Vec::new(), start: 0, message_bytes_max, skip: 0, skips_line: false }
+        Framing { buffer: Vec::new(), start: 0, searched: 0, message_bytes_max, skip: 0, skips_line: false }
     }
 
     /// Where bytes that were received are appended.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         self.buffer.drain(..self.start);
+        self.searched = self.searched.saturating_sub(self.start);
         self.start = 0;
         &mut self.buffer
     }
@@ -43,14 +46,17 @@ impl Framing {
             // a length is whole once the blank behind it is there
             let rest = &self.buffer[self.start..];
             if !self.skips_line && rest.first().is_some_and(|byte| matches!(byte, b'1'..=b'9')) {
-                let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let digits = rest.iter().take(LENGTH_DIGITS_MAX + 1).take_while(|b| b.is_ascii_digit()).count();
                 match rest.get(digits) {
                     Some(b' ') if digits <= LENGTH_DIGITS_MAX => return self.counted(digits),
                     None if digits <= LENGTH_DIGITS_MAX => return None,
                     Some(_) | None => {}
                 }
             }
-            let Some(length) = rest.iter().position(|byte| matches!(byte, b'\n' | 0)) else {
+            // what was searched already has no end, however few bytes come at once
+            let begun = self.searched.saturating_sub(self.start).min(rest.len());
+            let Some(end) = memchr::memchr2(b'\n', 0, &rest[begun..]) else {
+                self.searched = self.buffer.len();
                 if rest.len() <= self.message_bytes_max {
                     return None;
                 }
@@ -58,7 +64,7 @@ impl Framing {
                 let was_given = std::mem::replace(&mut self.skips_line, true);
                 return (!was_given).then_some(CutLine::TooLong);
             };
-            let from = self.start;
+            let (from, length) = (self.start, begun + end);
             self.start += length + 1;
             if std::mem::take(&mut self.skips_line) || length == 0 {
                 continue;
@@ -91,7 +97,7 @@ impl Framing {
     pub fn last(&mut self) -> Option<Vec<u8>> {
         let rest = self.buffer.split_off(self.start);
         self.buffer.clear();
-        self.start = 0;
+        (self.start, self.searched) = (0, 0);
         // of a message with a length a part is missing
         let is_message = !self.skips_line && self.skip == 0 && rest.first().is_some_and(|byte| !byte.is_ascii_digit());
         Some(rest).filter(|_| is_message)

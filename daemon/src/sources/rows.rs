@@ -1,6 +1,7 @@
 //! Lines of a file as events: as they stand, as JSON, or as rows of a table.
 
 use csv::{ReaderBuilder, StringRecord};
+use std::collections::{HashMap, HashSet};
 use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, is_missing};
 use surmise_protocol::{EventLine, take_time};
 
@@ -30,7 +31,8 @@ impl TableColumns {
             "" => format!("c{}", i + 1).into(),
             name => name.into(),
         };
-        let names = cells.iter().enumerate().map(named).collect();
+        let mut once = NamesOnce::default();
+        let names = cells.iter().enumerate().map(named).map(|name| once.take(name)).collect();
         TableColumns { names, separator, header_end: first_line.len() as u64 + 1 }
     }
 
@@ -52,6 +54,31 @@ impl TableColumns {
         let time_us = take_time(&mut fields);
         let record = Record { time_us, data: Data::Fields(fields), ..Record::default() };
         Ok(EventLine { record, ..EventLine::default() })
+    }
+}
+
+/// Names of fields of which each is there once: of two values with one name, only the later would be learnt.
+#[derive(Default)]
+pub struct NamesOnce {
+    taken: HashSet<Box<str>>,
+    /// How often each name came.
+    uses: HashMap<Box<str>, usize>,
+}
+
+impl NamesOnce {
+    /// The name, or the name with a number behind it where the name is taken.
+    pub fn take(&mut self, name: Box<str>) -> Box<str> {
+        if self.taken.insert(name.clone()) {
+            return name;
+        }
+        let uses = self.uses.entry(name.clone()).or_insert(1);
+        loop {
+            *uses += 1;
+            let numbered: Box<str> = format!("{name}.{uses}").into();
+            if self.taken.insert(numbered.clone()) {
+                return numbered;
+            }
+        }
     }
 }
 
@@ -116,6 +143,10 @@ mod tests {
         assert_eq!(event.record.data, Data::Fields(fields));
         assert!(columns.event(b"1;2;3;4;5;6").is_err());
         assert!(goes_on(b"1,\"two") && !goes_on(b"1,\"two\""));
+        let twice = TableColumns::new(b"ms,ms,ms.2", &[]);
+        let names = twice.event(b"1,2,3").unwrap().record.data;
+        let fields = [("ms", 1.0), ("ms.2", 2.0), ("ms.2.2", 3.0)].map(|(n, v)| (n.into(), Datum::Number(v)));
+        assert_eq!(names, Data::Fields(fields.into()), "none of them is lost");
         let given = TableColumns::new(b"x,5", &["user".into(), "n".into()]);
         let mut record = given.event(b"x,5").unwrap().record;
         assert_eq!(given.header_end, 0);

@@ -150,7 +150,7 @@ impl SyslogReceiver {
     /// Accepts connections, and receives the messages of each.
     async fn connections(self: Arc<Self>, address: String) {
         let Some(listener) = self.open(&address, bind_tcp).await else { return };
-        let admission = self.intake.hub.admission("syslog", 0);
+        let admission = self.intake.hub.admission(format!("syslog/{}", self.intake.name), 0);
         let mut serving = JoinSet::new();
         while let Some(Arrival { socket, peer }) = accept(&self.intake.hub, &listener).await {
             match admission.admit(Some(peer.ip())) {
@@ -172,7 +172,7 @@ impl SyslogReceiver {
         }
     }
 
-    /// Receives the messages of a connection, which keeps its seat from the first one on.
+    /// Receives the messages of a connection, which keeps its seat from the first one on, unless it is idle for long.
     async fn receive(&self, mut socket: TcpStream, seat: Seat) {
         let mut framing = Framing::new(self.intake.hub.config.limits.line_bytes.0 as usize);
         let mut intake = self.line_intake();
@@ -191,6 +191,7 @@ impl SyslogReceiver {
             }
             if chunk.lines > 0 {
                 seat.mark_spoken();
+                let _busy = seat.work();
                 self.learn(chunk).await;
             }
             if length == 0 {

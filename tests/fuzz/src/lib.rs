@@ -6,9 +6,12 @@
 //! (`SURMISE_FUZZ=500000 cargo test --release -p surmise-fuzz` runs so many executions of each), and libFuzzer in
 //! `tests/fuzz/libfuzzer` (`RUSTC_BOOTSTRAP=1 cargo fuzz run wire_lines --fuzz-dir tests/fuzz/libfuzzer`).
 
+mod door_seeds;
+mod doors;
 mod mutation;
 mod seeds;
 mod targets;
+mod words;
 
 pub use mutation::mutate;
 
@@ -32,6 +35,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "configuration", run: targets::configuration, seeds: seeds::configuration },
     Target { name: "groups", run: targets::groups, seeds: seeds::groups },
     Target { name: "log_lines", run: targets::log_lines, seeds: seeds::log_lines },
+    Target { name: "arrays", run: doors::arrays, seeds: door_seeds::arrays },
+    Target { name: "cloud_events", run: doors::cloud_events, seeds: door_seeds::cloud_events },
+    Target { name: "compressed", run: doors::compressed, seeds: door_seeds::compressed },
+    Target { name: "remote_write", run: doors::remote_write, seeds: door_seeds::remote_write },
+    Target { name: "syslog", run: doors::syslog, seeds: door_seeds::syslog },
+    Target { name: "messages", run: doors::messages, seeds: door_seeds::messages },
+    Target { name: "questions", run: doors::questions, seeds: door_seeds::questions },
+    Target { name: "words", run: words::words, seeds: words::seeds },
 ];
 
 /// The target of a name.

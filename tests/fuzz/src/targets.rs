@@ -9,12 +9,13 @@ use surmise_lines::{LineLimits, LineModel};
 use surmise_protocol::{EventLine, ProducerLine, Reply, parse_bare, parse_line, parse_plain};
 use surmise_recording::{Format, Source, SourceOptions};
 use surmise_store::group::decode;
+use surmised::untrusted::{self, PostedForm};
 
 /// Records of a recording, or lines of a log, of which an input may have more.
 const READ_MAX: usize = 2000;
 
 /// An event that was read is written and reads back as the same.
-fn reads_back(event: &EventLine) {
+pub(crate) fn reads_back(event: &EventLine) {
     let mut written = Vec::new();
     // what JSON cannot carry says so
     if event.write_line(&mut written).is_ok() {
@@ -51,8 +52,8 @@ pub fn replies(data: &[u8]) {
 /// The body of posted events: wherever the network cuts it, it means the same.
 pub fn bodies(data: &[u8]) {
     let [first, body @ ..] = data else { return };
-    let whole = surmised::read_body(body, usize::MAX);
-    let in_pieces = surmised::read_body(body, 1 + *first as usize);
+    let whole = untrusted::posted(body, PostedForm::Lines, usize::MAX, 1 << 20);
+    let in_pieces = untrusted::posted(body, PostedForm::Lines, 1 + *first as usize, 1 << 20);
     assert_eq!(whole, in_pieces, "pieces of {} bytes", 1 + *first as usize);
 }
 

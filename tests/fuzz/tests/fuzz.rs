@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use surmise_fixtures::{CountingAllocator, Random};
 use surmise_fuzz::{TARGETS, Target, mutate};
+use surmised::untrusted;
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -123,4 +124,29 @@ fn whatever_the_bytes_every_parser_returns() {
         failures.is_empty(),
         "the places of panics or what grew too large, and inputs that lead there: {failures:#?}"
     );
+}
+
+/// What is begun from is of the form that a parser reads; else mutations would only try how it refuses.
+#[test]
+fn seeds_are_read() {
+    let seeds = |name: &str| (surmise_fuzz::target(name).unwrap().seeds)();
+    for seed in seeds("remote_write") {
+        let packed =
+            if seed[0] == 0 { snap::raw::Encoder::new().compress_vec(&seed[1..]).unwrap() } else { seed[1..].to_vec() };
+        let streams = untrusted::remote_write(&packed, 1 << 20).expect("a request");
+        assert!(streams.iter().flatten().count() > 0, "{seed:?}");
+    }
+    for seed in seeds("compressed") {
+        let coding = if seed[0] & 1 == 0 { "gzip" } else { "deflate" };
+        assert!(!untrusted::unpack(coding, &seed[1..], usize::MAX).unwrap().0.is_empty());
+    }
+    for seed in seeds("syslog") {
+        assert!(untrusted::syslog(&seed[1..], usize::MAX, 300, 0).iter().all(Result::is_ok), "{seed:?}");
+    }
+    let is_read = |seed: &Vec<u8>| {
+        untrusted::inference(seed).is_some()
+            || untrusted::feedback(seed).is_some()
+            || untrusted::forgotten(seed).is_some()
+    };
+    assert!(seeds("questions").iter().all(is_read));
 }

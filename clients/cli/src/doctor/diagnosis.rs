@@ -24,6 +24,12 @@ impl Soundness {
     }
 }
 
+/// A token that a file holds in clear.
+pub(super) fn clear_token(found: String) -> Diagnosis {
+    let advice = "whoever reads the file can use it: surmise token hash makes the token_hash that takes its place";
+    Diagnosis::bad(Soundness::Look, "auth.token", found, advice)
+}
+
 /// What was found of one thing that was examined.
 #[derive(Debug)]
 pub(super) struct Diagnosis {

@@ -1,6 +1,6 @@
 //! What a running daemon says of itself.
 
-use super::diagnosis::{Diagnosis, Soundness};
+use super::diagnosis::{Diagnosis, Soundness, clear_token};
 use crate::global::Global;
 use serde_json::Value;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -45,6 +45,8 @@ pub(super) fn examine(global: &Global) -> Result<Vec<Diagnosis>, Failure> {
         }
         Err(failure) => return Err(failure),
     };
+    // only a token of operators may ask for the configuration
+    findings.extend(http.get::<Value>("/api/v1/config", &[]).ok().and_then(|config| token(&config)));
     findings.extend(limits(&system));
     findings.push(checkpoints(&system, health["uptime_seconds"].as_f64().unwrap_or(0.0)));
     findings.extend(streams(&http.get("/api/v1/streams", &[])?));
@@ -122,6 +124,14 @@ fn clock(http: &Http) -> Diagnosis {
         found,
         "let both be set by time servers (NTP): times of events are compared",
     )
+}
+
+/// A token that the daemon's file holds in clear.
+fn token(config: &Value) -> Option<Diagnosis> {
+    let mut keys = config["keys"].as_array()?.iter();
+    let key = keys.find(|key| key["table"] == "auth" && key["name"] == "token" && key["origin"] == "file")?;
+    let file = config["file"].as_str().unwrap_or("the configuration");
+    Some(clear_token(format!("it stands in clear in line {} of {file}", key["line"])))
 }
 
 /// What is near its limit; one finding if nothing is.

@@ -1,15 +1,12 @@
 //! What a daemon would be started with: its configuration, ports, data directory, disk and open files.
 
-use super::diagnosis::{Diagnosis, Soundness};
-use rustix::process::{Resource, getrlimit};
+use super::diagnosis::{Diagnosis, Soundness, clear_token};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use surmise_config::{Config, parse_address};
 use surmise_terminal::format::size;
 
-/// Files that a daemon has open beside its connections.
-const OWN_FILES: u64 = 200;
 /// Room on the disk below which it is worth a look, in bytes.
 const ROOM_MIN: u64 = 1 << 30;
 
@@ -23,6 +20,7 @@ pub(super) fn examine(file: &Path) -> Vec<Diagnosis> {
         }
     };
     let mut findings = vec![Diagnosis::fine("configuration", format!("{} is sound", file.display()))];
+    findings.extend(config.clear_token_line().map(|line| clear_token(format!("it stands in clear in line {line}"))));
     let listen = &config.listen;
     for (key, address) in [("http", &listen.http), ("tcp", &listen.tcp), ("lines", &listen.lines)] {
         // what is no address was told above
@@ -37,7 +35,7 @@ pub(super) fn examine(file: &Path) -> Vec<Diagnosis> {
         findings.extend(source.unix.iter().map(|path| socket(&key("unix"), Path::new(path))));
     }
     findings.extend(directory(&config.store.dir, config.store.disk.0));
-    findings.push(open_files(config.limits.connections as u64));
+    findings.push(open_files(&config));
     findings
 }
 
@@ -103,16 +101,17 @@ fn directory(dir: &Path, limit: u64) -> Vec<Diagnosis> {
     findings
 }
 
-/// Every connection is an open file, on each listener.
-fn open_files(connections: u64) -> Diagnosis {
-    let wanted = 2 * connections + OWN_FILES;
-    match getrlimit(Resource::Nofile).current {
-        Some(most) if most < wanted => {
-            let found = format!("this shell allows {most}, and limits.connections of {connections} may need {wanted}");
-            let advice = format!("ulimit -n {wanted}, or LimitNOFILE={wanted} in a unit of systemd");
-            Diagnosis::bad(Soundness::Look, "open files", found, advice)
-        }
-        Some(most) => Diagnosis::fine("open files", format!("{most} are allowed")),
-        None => Diagnosis::fine("open files", "as many as there may be"),
+/// Every connection is an open file, on each listener. A daemon opens as many as the system lets it, whatever the shell
+/// allows at first.
+fn open_files(config: &Config) -> Diagnosis {
+    let (files, served) = surmised::connections_served(config);
+    let wanted = config.limits.connections;
+    let files = if files == usize::MAX { "as many as there may be".to_owned() } else { files.to_string() };
+    if served < wanted {
+        let found =
+            format!("{files} may be open here, so each listener would serve {served} connections, not {wanted}");
+        let advice = "ulimit -Hn, or LimitNOFILE= in a unit of systemd, allows more; or lower limits.connections";
+        return Diagnosis::bad(Soundness::Look, "open files", found, advice);
     }
+    Diagnosis::fine("open files", format!("{files} are allowed"))
 }
