@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn only_updates_that_were_refused_since_are_told() {
-        let counts = |not_finite, exploded| RejectedUpdates { not_finite, exploded };
+        let counts = |not_finite, exploded| RejectedUpdates { not_finite, exploded, burst: 0 };
         let told = |before, now| refused_since(before, now).collect::<Vec<_>>();
         assert_eq!(told(counts(1, 2), counts(1, 5)), [("exploded", 3)]);
         assert_eq!(told(counts(0, 0), counts(1, 1)), [("not_finite", 1), ("exploded", 1)]);

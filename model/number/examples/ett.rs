@@ -66,7 +66,7 @@ impl Sums {
         let (mse, mae, conditional) = (mean(self.squared), mean(self.absolute), mean(self.conditional));
         let nats = mean(self.nats);
         println!("MSE {mse:.4}  MAE {mae:.4}  nats {nats:.4}  given columns before: MSE {conditional:.4}");
-        let (rejected, interval) = (model.rejected().total(), model.interval_us());
+        let (rejected, interval) = (model.rejected().of_networks(), model.interval_us());
         println!("{:.0} rows/s, {rejected} chunks rejected, interval {interval:?} us", TO as f64 / seconds);
         if detail {
             println!("90 % interval covers {:.2} %, CRPS {:.4}", 100.0 * mean(self.inside), mean(self.crps));
