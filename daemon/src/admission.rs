@@ -2,8 +2,8 @@
 //!
 //! A connection that has not yet said anything whole (a first line, the head of a request) holds its seat only as long
 //! as nobody else needs one: when all seats are taken, the one that has been silent for longest loses its seat. So no
-//! number of half requests keeps anybody out. What has begun to talk stays while it says something now and then: if none
-//! is silent, the one that has been idle for longest makes room, once it was for `limits.idle_time`. Beyond that,
+//! number of half requests keeps anybody out. What has begun to talk stays while it says something now and then: if
+//! none is silent, the one that has been idle for longest makes room, once it was for `limits.idle_time`. Beyond that,
 //! newcomers are refused. A listener may have a reserve of further seats, for probes and operators.
 
 use crate::telemetry;
@@ -333,6 +333,7 @@ mod tests {
         assert_eq!(admission.admit(address(2)).unwrap().room, Room::Main);
         assert_eq!(admission.admit(None).unwrap().room, Room::Main, "a Unix socket has no address");
     }
+
     #[test]
     fn the_one_that_is_idle_for_longest_makes_room_and_those_that_work_stay() {
         let admission = seats_idle(3, 3, 0, Duration::from_millis(20));

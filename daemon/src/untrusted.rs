@@ -101,8 +101,8 @@ pub fn cloud_event_of_headers(attributes: &[(&'static str, &[u8])], data: &[u8])
     event_of_headers(&headers, data)
 }
 
-/// Unpacks a body that comes compressed, in pieces of at most `piece_bytes` bytes. Returns what it becomes, and the most
-/// bytes that became of one piece.
+/// Unpacks a body that comes compressed, in pieces of at most `piece_bytes` bytes. Returns what it becomes, and the
+/// most bytes that became of one piece.
 ///
 /// # Errors
 /// It is not compressed as it is said to be.

@@ -126,6 +126,7 @@ mod replays;
 mod reply;
 mod status;
 mod surprises;
+mod updates_refused;
 mod why;
 mod wording;
 
@@ -140,12 +141,13 @@ pub use line_value::SentId;
 pub use logged::{LoggedEvent, LoggedEvents};
 pub use quarantine::{QuarantineList, QuarantinedEvent};
 pub use replays::{Replay, ReplayBegin, ReplayList, ReplayPoint, ReplaySpec, ReplayState};
-pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, UpdatesRefused, Welcome};
+pub use reply::{Ack, DriftEvent, ErrorReply, OutcomeReply, Reply, Welcome};
 pub use status::{
     Accepted, AcceptedError, AlarmAccount, BegunLike, CheckpointInfo, CheckpointMark, DiskBudget, EventCost, Health,
     IncidentMark, Problem, StageCost, StreamList, StreamRow, StreamStatus, TakenLines,
 };
 pub use surmise_event::{Refusal, RefusalCode};
 pub use surprises::{RareEvent, RarityCount, SurpriseList};
+pub use updates_refused::UpdatesRefused;
 pub use why::WhyAnswer;
 pub use wording::suggest;

@@ -28,7 +28,7 @@ const CHANCE_ERRORS: f64 = 5.0;
 
 /// What contexts save against order 0: lately and usually.
 #[derive(Clone, Debug)]
-pub(crate) struct Burst {
+pub(crate) struct NoiseBurst {
     latest: f64,
     usual: f64,
     /// The usual square of the gain.
@@ -37,14 +37,14 @@ pub(crate) struct Burst {
     held_up: u64,
 }
 
-impl Default for Burst {
+impl Default for NoiseBurst {
     fn default() -> Self {
         // so that the first symbols are not taken for certain
-        Burst { latest: 0.0, usual: 0.0, square: 1.0, held_up: 0 }
+        NoiseBurst { latest: 0.0, usual: 0.0, square: 1.0, held_up: 0 }
     }
 }
 
-impl Burst {
+impl NoiseBurst {
     /// Takes in the symbol with this number: the nats that order 0 paid, and those that the mixture did.
     pub(crate) fn follow(&mut self, symbol: u64, order_0: f64, mixture: f64) {
         self.held_up += u64::from(self.held_up_from(symbol).is_some());
@@ -74,7 +74,7 @@ impl Burst {
     }
 }
 
-impl Persist for Burst {
+impl Persist for NoiseBurst {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.f64("latest gain", &mut self.latest)?;
         s.f64("usual gain", &mut self.usual)?;
@@ -89,7 +89,7 @@ mod tests {
     use surmise_fixtures::Random;
 
     /// Symbols of a burst among as many that have this gain, beside noise.
-    fn on(burst: &mut Burst, random: &mut Random, symbols: u64, gain: f64) -> u64 {
+    fn on(burst: &mut NoiseBurst, random: &mut Random, symbols: u64, gain: f64) -> u64 {
         let follow = |_| {
             burst.follow(1, gain + 3.0 * (random.uniform() - 0.5), 0.0);
             u64::from(burst.is_on())
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_seen_soon_and_is_soon_over() {
-        let (mut burst, mut random) = (Burst::default(), Random::new(3));
+        let (mut burst, mut random) = (NoiseBurst::default(), Random::new(3));
         assert_eq!(on(&mut burst, &mut random, 20_000, 2.0), 0);
         assert!(on(&mut burst, &mut random, 5_000, -0.05) > 4_700);
         assert!(on(&mut burst, &mut random, 5_000, 2.0) < 100);
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_stays_so_is_no_burst() {
-        let (mut burst, mut random) = (Burst::default(), Random::new(4));
+        let (mut burst, mut random) = (NoiseBurst::default(), Random::new(4));
         on(&mut burst, &mut random, 20_000, 1.0);
         on(&mut burst, &mut random, 20_000, 0.0);
         assert_eq!(on(&mut burst, &mut random, 20_000, 0.0), 0);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn little_gain_is_no_reason() {
-        let (mut burst, mut random) = (Burst::default(), Random::new(5));
+        let (mut burst, mut random) = (NoiseBurst::default(), Random::new(5));
         assert_eq!(on(&mut burst, &mut random, 100_000, 0.05), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The symbol model: what it is made of, its checkpoints, and what is reported of it.
 
-use crate::burst::Burst;
+use crate::burst::NoiseBurst;
 use crate::challenger::NetworkHistory;
 use crate::code::NIBBLES_MAX;
 use crate::context::Context;
@@ -47,7 +47,7 @@ pub struct SymbolModel {
     pub(crate) sources: Sources,
     pub(crate) mixing: Mixing,
     pub(crate) outer: OuterMixture,
-    pub(crate) burst: Burst,
+    pub(crate) burst: NoiseBurst,
     pub(crate) work: Option<Box<SymbolWork>>,
 }
 
@@ -85,7 +85,7 @@ impl SymbolModel {
             sources: Sources::new(&spec),
             mixing: Mixing::new(&spec),
             outer: OuterMixture::new(&spec),
-            burst: Burst::default(),
+            burst: NoiseBurst::default(),
             work: None,
             spec,
         }

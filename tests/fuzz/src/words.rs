@@ -1,5 +1,5 @@
 //! A target of the words that configuration, hellos and queries are written in: durations, sizes, budgets, times,
-//! addresses, hashes of tokens, names and patterns of streams. What is read is written as something that reads the same.
+//! addresses, hashes of tokens, names and patterns of streams. What is read is written as something that reads alike.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
