@@ -1080,7 +1080,10 @@ export interface StatusAnswer {
   stream: string;
   /** After so many more events, at most, the kinds of the fields are decided; none once they are, or were declared. */
   undecided_events?: number;
-  /** Updates of networks that were refused, by reason: `not_finite`, `exploded`. */
+  /**
+   * Updates that were refused, by reason: of networks `not_finite` and `exploded`, of counts `burst`, which are the
+   * symbols of bursts that nothing foretold.
+   */
   updates_rejected: Record<string, number>;
 }
 
