@@ -203,9 +203,8 @@ impl StreamView {
         self.notices.send(Arc::new(StreamNotice::Alarm(event)));
     }
 
-    /// Tells of updates of networks that were refused to those that follow the stream, to the log and to metrics.
+    /// Tells of updates of networks that were refused to those that follow the stream, and to the log.
     pub fn tell_refused(&self, reason: &'static str, updates: u64, offset: u64) {
-        metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(updates);
         let stream = &*self.name;
         tracing::warn!(stream, reason, updates, "updates of the network were refused; its weights stay as they were");
         let refused = UpdatesRefused { stream: self.name.clone(), reason: reason.into(), updates, offset };

@@ -152,10 +152,9 @@ impl StreamMetrics {
             metrics::counter!(telemetry::KEYS_FORGOTTEN).increment(keys_forgotten);
         }
         for (reason, updates) in refused_since(before.rejected_updates, now.rejected_updates) {
-            if reason == RejectedUpdates::BURST {
-                // noise within a stream is no fault, and may come for long
-                metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(updates);
-            } else {
+            metrics::counter!(telemetry::UPDATES_REJECTED, "reason" => reason).increment(updates);
+            // noise within a stream is no fault, and may come for long
+            if reason != RejectedUpdates::BURST {
                 view.tell_refused(reason, updates, learner.offset());
             }
         }

@@ -2,18 +2,16 @@
 //!
 //! What contexts are worth is what the mixture pays less than order 0, which knows no context. Where that falls from
 //! what it was to next to nothing, and chance does not explain it, what comes cannot be foretold: noise, or something
-//! new. Something new brings contexts of its own, which learn as ever. Contexts that were met often learn from one in
-//! [`LEARNT_OF`] symbols only, until they foretell the stream again: five thousand random symbols of a stream's own
-//! would otherwise take three thousand to be forgotten.
+//! new. Something new brings contexts of its own, which learn as ever, as all histories do. Counts of contexts that
+//! were met often learn from one in [`LEARNT_OF`] symbols only, until the stream is foretold again: five thousand
+//! random symbols of a stream's own would otherwise take three thousand to be forgotten.
 //!
-//! A stream that stays so is no burst: its usual gain forgets what it was, within some thousand symbols.
+//! A stream that stays so is no burst: its usual gain forgets what it was, within some ten thousand symbols.
 //!
 //! Determinism: what is decided depends on the symbols alone.
 
 use surmise_state::{Persist, State, StateError};
 
-/// Counts of decisions beyond which a burst holds up their learning.
-pub(crate) const SETTLED_COUNT: u32 = 12;
 /// Of so many symbols in a burst settled counts learn from one.
 const LEARNT_OF: u64 = 8;
 /// Rates at which the latest gain and the usual one follow.
@@ -47,10 +45,11 @@ impl Default for NoiseBurst {
 impl NoiseBurst {
     /// Takes in the symbol with this number: the nats that order 0 paid, and those that the mixture did.
     pub(crate) fn follow(&mut self, symbol: u64, order_0: f64, mixture: f64) {
-        self.held_up += u64::from(self.held_up_from(symbol).is_some());
+        let is_on = self.is_on();
+        self.held_up += u64::from(is_on && is_passed_over(symbol));
         let gain = order_0 - mixture;
         if gain.is_finite() {
-            let rate = if self.is_on() { BURST_RATE } else { USUAL_RATE };
+            let rate = if is_on { BURST_RATE } else { USUAL_RATE };
             self.latest += (gain - self.latest) * LATEST_RATE;
             self.usual += (gain - self.usual) * rate;
             self.square += (gain * gain - self.square) * rate;
@@ -63,15 +62,20 @@ impl NoiseBurst {
     }
 
     /// Whether symbols come that nothing foretells, where they used to be foretold.
-    pub(crate) fn is_on(&self) -> bool {
-        let error = libm::sqrt(self.square * (LATEST_RATE / 2.0));
-        self.latest < self.usual * LOST_SHARE && self.usual - self.latest > CHANCE_ERRORS * error
+    fn is_on(&self) -> bool {
+        let error = || libm::sqrt(self.square * (LATEST_RATE / 2.0));
+        self.latest < self.usual * LOST_SHARE && self.usual - self.latest > CHANCE_ERRORS * error()
     }
 
-    /// From which count on decisions do not learn from the symbol with this number; `None` if all do.
-    pub(crate) fn held_up_from(&self, symbol: u64) -> Option<u32> {
-        (!symbol.is_multiple_of(LEARNT_OF) && self.is_on()).then_some(SETTLED_COUNT)
+    /// Whether settled counts do not learn from the symbol with this number.
+    pub(crate) fn holds_up(&self, symbol: u64) -> bool {
+        is_passed_over(symbol) && self.is_on()
     }
+}
+
+/// Whether settled counts do not learn from the symbol with this number if it comes in a burst.
+fn is_passed_over(symbol: u64) -> bool {
+    !symbol.is_multiple_of(LEARNT_OF)
 }
 
 impl Persist for NoiseBurst {

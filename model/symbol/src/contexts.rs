@@ -256,8 +256,8 @@ impl Contexts {
         said.seen[j][..self.orders].iter().filter(|seen| **seen != 0.0).count() as u32
     }
 
-    /// Learns the bits that came at the nodes of a nibble's path, in every context's line. Decisions that were counted
-    /// `held_up_from` times keep their probabilities in a burst, but for those of the first context, which is order 0.
+    /// Learns the bits that came at the nodes of a nibble's path, in every context's line. Where a burst
+    /// `holds_up` learning, settled decisions keep their probabilities, but for those of the first context, order 0.
     #[inline(always)]
     pub fn learn<const FMA: bool>(
         &mut self,
@@ -265,7 +265,7 @@ impl Contexts {
         nodes: &[TreeNode; NIBBLE_BITS],
         said: &ContextsSaid<NIBBLE_BITS>,
         bits: &[u32; NIBBLE_BITS],
-        held_up_from: Option<u32>,
+        holds_up: bool,
     ) {
         let histories = BitHistory::get();
         // every lane is computed, as that is one vector; lanes of histories are not used
@@ -273,9 +273,9 @@ impl Contexts {
         for j in 0..NIBBLE_BITS {
             next[j] = counted_slots::<FMA>(&said.slots[j], bits[j]);
         }
-        if let Some(held_up_from) = held_up_from {
+        if holds_up {
             for j in 0..NIBBLE_BITS {
-                hold_up(&said.slots[j], held_up_from, &mut next[j]);
+                hold_up(&said.slots[j], &mut next[j]);
             }
         }
         for i in 0..self.count {
@@ -317,14 +317,16 @@ fn counted_slots<const FMA: bool>(slots: &[u32; LANES], bit: u32) -> [u32; LANES
     next
 }
 
-/// Puts probabilities and counts of decisions that were counted so often back to what they were, in all lanes but the
-/// first. The latest bits stay, by which something new is soon told from noise.
+/// Count from which on a decision is settled: a burst holds up its learning.
+const SETTLED_COUNT: u32 = 12;
+
+/// Puts probabilities and counts of settled decisions back to what they were, in all lanes but the first. The latest
+/// bits stay, by which something new is soon told from noise.
 #[inline(always)]
-fn hold_up(slots: &[u32; LANES], held_up_from: u32, next: &mut [u32; LANES]) {
+fn hold_up(slots: &[u32; LANES], next: &mut [u32; LANES]) {
     for i in 1..LANES {
-        let slot = slots[i];
-        if slot >> 16 & 255 >= held_up_from {
-            next[i] = slot & 0x00ff_ffff | next[i] & 0xff00_0000;
+        if slots[i] >> 16 & 255 >= SETTLED_COUNT {
+            next[i] = slots[i] & 0x00ff_ffff | next[i] & 0xff00_0000;
         }
     }
 }

@@ -23,7 +23,7 @@ impl SymbolModel {
                 self.histories.learn::<FMA, NIBBLE_BITS>(&d.histories, j, &d.contexts.seen[j], y[j]);
             }
         }
-        let held_up_from = self.burst.held_up_from(self.symbols);
-        self.contexts.learn::<FMA>(&work.lines, nodes, &d.contexts, bits, held_up_from);
+        let holds_up = self.burst.holds_up(self.symbols);
+        self.contexts.learn::<FMA>(&work.lines, nodes, &d.contexts, bits, holds_up);
     }
 }

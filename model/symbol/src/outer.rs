@@ -1,7 +1,7 @@
 //! The outer mixture: a fixed share over whole experts, and what they paid for the latest symbol (PREDICTOR §7).
 
 use crate::spec::Spec;
-use crate::whole_experts::{NETWORK, ORDERS, whole_experts};
+use crate::whole_experts::{NETWORK, ORDER_0, whole_experts};
 use surmise_experts::{BitShare, Excess, SYMBOL_EXPERTS_MAX, SymbolWalk};
 use surmise_state::{Persist, State, StateError};
 
@@ -15,6 +15,7 @@ pub struct OuterMixture {
     pub share: BitShare,
     names: Vec<&'static str>,
     network: Option<usize>,
+    order_0: Option<usize>,
     /// Nats that each expert would have paid for the latest symbol: `[SYMBOL_EXPERTS_MAX]`.
     latest_nats: [f64; SYMBOL_EXPERTS_MAX],
     /// Weights that the experts had before the latest symbol: `[SYMBOL_EXPERTS_MAX]`.
@@ -31,6 +32,7 @@ impl OuterMixture {
         OuterMixture {
             share: BitShare::new(names.len()),
             network: names.iter().position(|name| *name == NETWORK),
+            order_0: names.iter().position(|name| *name == ORDER_0),
             names,
             latest_nats: [0.0; SYMBOL_EXPERTS_MAX],
             latest_weights: [0.0; SYMBOL_EXPERTS_MAX],
@@ -51,7 +53,7 @@ impl OuterMixture {
 
     /// Nats that order 0 alone would have paid for the latest symbol, if the recipe has it.
     pub fn order_0_nats(&self) -> Option<f64> {
-        (self.names.first() == Some(&ORDERS[0])).then_some(self.latest_nats[0])
+        self.order_0.map(|order_0| self.latest_nats[order_0])
     }
 
     /// Nats that each expert alone would have paid for the latest symbol.

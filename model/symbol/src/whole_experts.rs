@@ -13,8 +13,10 @@ use surmise_experts::SYMBOL_EXPERTS_MAX;
 const PROBABILITY_MIN: f32 = 1.0 / 65536.0;
 
 /// Names of the plain orders.
-pub(crate) const ORDERS: [&str; 8] =
-    ["order-0", "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
+const ORDERS: [&str; 8] = [ORDER_0, "order-1", "order-2", "order-3", "order-4", "order-5", "order-6", "order-7"];
+
+/// The name of order 0 among the experts.
+pub const ORDER_0: &str = "order-0";
 
 /// The name of the network among the experts.
 pub const NETWORK: &str = "network";
