@@ -17,6 +17,7 @@ use surmise_learner::Learner;
 use surmise_protocol::{AlarmEvent, UpdatesRefused};
 use surmise_stopwatch::StageTimes;
 use surmise_store::{CheckpointMeta, StreamEntry};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Outcomes by which a follower of a stream may lag behind before it misses some.
@@ -77,6 +78,8 @@ pub struct StreamView {
     pub schema: ArcSwap<Schema>,
     /// The latest published snapshot; there is one only while readers ask for it.
     pub snapshot: ArcSwapOption<Snapshot>,
+    /// Tells those that wait for a later snapshot that one is published.
+    pub published: Notify,
     /// When a snapshot was last asked for, in milliseconds since the start.
     pub asked_ms: AtomicU64,
     /// The newest checkpoint.
@@ -132,6 +135,7 @@ impl StreamView {
             last_event_us: AtomicI64::new(i64::MIN),
             schema: ArcSwap::from_pointee(entry.schema.clone()),
             snapshot: ArcSwapOption::empty(),
+            published: Notify::new(),
             asked_ms: AtomicU64::new(0),
             checkpoint: ArcSwapOption::empty(),
             checkpoints_pending: AtomicUsize::new(0),

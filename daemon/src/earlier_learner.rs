@@ -2,7 +2,7 @@
 
 use crate::copy_pages::CopyPages;
 use crate::first_learner::{FirstLearnerError, first_learner};
-use crate::log_range::log_begin;
+use crate::log_range::StreamLog;
 use crate::storage::Storage;
 use std::sync::Arc;
 use surmise_learner::{Learner, LearnerError, MemoryPages, Pages};
@@ -82,7 +82,7 @@ pub fn earlier_learner(
         });
     }
     let gone = || EarlierLearnerError::Gone { oldest: checkpoints.first().map_or(0, |meta| meta.offset) };
-    if log_begin(storage, entry.number)? != Some(0) {
+    if StreamLog::of(storage, entry).begin()? != Some(0) {
         return Err(gone());
     }
     match first_learner(Some(storage), entry) {

@@ -20,6 +20,7 @@ use crate::traces::Traces;
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, TrySendError};
 use rustc_hash::FxHashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ pub const SERVER: &str = concat!("surmised ", env!("CARGO_PKG_VERSION"));
 
 /// How long a question to an owner may wait for its answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a question waits for a snapshot that the owner publishes anyway, before it asks for one of its own.
+const PUBLISH_WAIT_MAX: Duration = Duration::from_millis(250);
 
 /// The time between two attempts to ask an owner for whom too many questions wait.
 const BUSY_INTERVAL: Duration = Duration::from_millis(5);
@@ -324,6 +327,37 @@ impl Hub {
             return Ok(snapshot);
         }
         self.fresh_snapshot(view).await
+    }
+
+    /// A snapshot of a stream that has learnt every event which was acknowledged before it was asked for.
+    ///
+    /// The owner publishes one within milliseconds where no events wait; on a busy stream this waits for the next one,
+    /// so that it costs the learner no more than other readers do.
+    ///
+    /// # Errors
+    /// As of [`Hub::fresh_snapshot`].
+    pub async fn acknowledged_snapshot(&self, view: &StreamView) -> Result<Arc<Snapshot>, AskError> {
+        let acknowledged = view.committed.load(Ordering::Acquire);
+        let is_it = |snapshot: &Arc<Snapshot>| snapshot.learner.offset() >= acknowledged;
+        let snapshot = self.snapshot(view).await?;
+        if is_it(&snapshot) {
+            return Ok(snapshot);
+        }
+        let later = async {
+            loop {
+                let mut published = pin!(view.published.notified());
+                // what is published from here on wakes it
+                published.as_mut().enable();
+                if let Some(snapshot) = view.snapshot.load_full().filter(is_it) {
+                    return snapshot;
+                }
+                published.await;
+            }
+        };
+        match tokio::time::timeout(PUBLISH_WAIT_MAX, later).await {
+            Ok(snapshot) => Ok(snapshot),
+            Err(_) => self.fresh_snapshot(view).await,
+        }
     }
 
     /// A new snapshot of a stream, as it is now.

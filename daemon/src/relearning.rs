@@ -4,6 +4,7 @@
 use crate::first_learner::first_learner_at_hand;
 use crate::forgetting::{Forgetting, Forgotten};
 use crate::forgetting_scan::ForgettingScan;
+use crate::log_range::present_parts;
 use crate::refusals::RefusalCounts;
 use crate::renumbering::Renumbering;
 use crate::services::Services;
@@ -87,13 +88,6 @@ pub struct Relearning {
     pub refused: RefusalCounts,
     /// The time of the latest event, in microseconds since 1970.
     pub last_event_us: Option<i64>,
-}
-
-/// The first part from which on each goes on where the one before ends, up to a stream that begins at `first_offset`.
-fn present_parts(parts: &[LogPart], first_offset: u64) -> usize {
-    let begins = parts.iter().map(|part| part.from).chain([first_offset]).skip(1);
-    let breaks = parts.iter().zip(begins).map(|(part, next)| part.to != next);
-    breaks.enumerate().filter(|(_, is_break)| *is_break).map(|(place, _)| place + 1).last().unwrap_or(0)
 }
 
 impl Relearning {

@@ -23,6 +23,11 @@ pub trait Storage: Send + Sync {
     /// All streams that were ever committed, by number.
     fn streams(&self) -> Result<Vec<StreamEntry>, StoreError>;
 
+    /// One of these; none if there is none of this number.
+    fn stream(&self, number: u32) -> Result<Option<StreamEntry>, StoreError> {
+        Ok(self.streams()?.into_iter().find(|entry| entry.number == number))
+    }
+
     /// Makes new streams, groups and producer marks durable before it returns. `wall_us` dates the marks.
     fn commit(
         &self,
@@ -128,6 +133,10 @@ pub trait Storage: Send + Sync {
 impl Storage for Store {
     fn streams(&self) -> Result<Vec<StreamEntry>, StoreError> {
         Ok(self.log.streams())
+    }
+
+    fn stream(&self, number: u32) -> Result<Option<StreamEntry>, StoreError> {
+        Ok(self.log.stream(number))
     }
 
     fn commit(

@@ -6,7 +6,8 @@
 //! own into memory.
 
 use crate::earlier_learner::{EarlierLearnerError, earlier_learner};
-use crate::storage::{LogTail, Storage};
+use crate::log_range::StreamLog;
+use crate::storage::Storage;
 use crate::stream::NO_LIMITS;
 use std::sync::Arc;
 use std::time::Instant;
@@ -101,12 +102,13 @@ pub fn why(
     pages: Option<Arc<dyn Pages>>,
 ) -> Result<WhyAnswer, WhyError> {
     let began = Instant::now();
-    let entry = storage.streams()?.into_iter().find(|entry| entry.number == question.number);
-    let earlier = earlier_learner(storage, &entry.ok_or(WhyError::NotDurable)?, question.offset, pages);
+    let entry = storage.stream(question.number)?.ok_or(WhyError::NotDurable)?;
+    let log = StreamLog::of(storage, &entry);
+    let earlier = earlier_learner(storage, &entry, question.offset, pages);
     let mut learner = earlier.map_err(|e| WhyError::of_earlier(e, question.offset))?.learner;
     let from = learner.offset();
     let mut inquiry = Inquiry::new(question.offset);
-    for group in storage.log_tail(question.number, from) {
+    for group in log.tail(from) {
         let (group, _) = group?;
         if group.first_offset != learner.offset() {
             return Err(WhyError::Gone { offset: question.offset, oldest: group.first_offset });
@@ -116,7 +118,7 @@ pub fn why(
             return Err(WhyError::TooLong { from, offset: question.offset, reached, seconds });
         }
         if let Some(mut answer) = learn_group(&mut learner, group, question, &mut inquiry)? {
-            answer.parts = last_seen(storage, question, &learner, answer.parts, began)?;
+            answer.parts = last_seen(&log, question, &learner, answer.parts, began)?;
             return Ok(answer);
         }
     }
@@ -142,7 +144,7 @@ fn learn_group(
 
 /// Finds when the like of each part was last seen, as far back as the log goes and as time is left.
 fn last_seen(
-    storage: &dyn Storage,
+    log: &StreamLog<'_>,
     question: &WhyQuestion,
     learner: &Learner,
     parts: Vec<Part>,
@@ -150,8 +152,7 @@ fn last_seen(
 ) -> Result<Vec<Part>, WhyError> {
     let mut seen = LastSeen::new(parts);
     let every_byte = learner.schema().is_bytes();
-    let log: LogTail = storage.log_tail(question.number, 0);
-    for group in log {
+    for group in log.tail(0) {
         let (group, _) = group?;
         let mut offset = group.first_offset;
         for logged in &group.records {

@@ -56,3 +56,26 @@ fn everything_is_asked_and_events_are_forgotten() {
     });
     host.stop();
 }
+
+/// Whoever has an acknowledgement is answered of what was acknowledged, on a stream that is idle and on a busy one.
+#[test]
+fn a_fresh_answer_is_of_everything_that_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
+    let lines = |count: usize| json!({"data": {"page": "/home"}}).to_string().repeat(count).replace("}{", "}\n{");
+    let send = |count: usize| assert_eq!(host.post("/api/v1/streams/web/events", &lines(count)).1["accepted"], count);
+    let offset = |path: &str| host.get(&format!("/api/v1/streams/web/{path}fresh")).1["offset"].as_u64().unwrap();
+    for round in 1..=60 {
+        send(7);
+        for path in ["next?", "forecast?horizon=2&"] {
+            assert_eq!(offset(path), round * 7, "{path}");
+        }
+    }
+    std::thread::scope(|scope| {
+        let flood = scope.spawn(|| (0..40).for_each(|_| send(2_000)));
+        while !flood.is_finished() {
+            let acknowledged = host.get("/api/v1/streams/web").1["committed_offset"].as_u64().unwrap();
+            assert!(offset("next?") >= acknowledged);
+        }
+    });
+}

@@ -70,7 +70,8 @@ impl QuestionArgs {
     }
 
     fn query(&self) -> Vec<(&'static str, String)> {
-        let mut q = vec![("top", self.top.to_string())];
+        // who asks once can wait for what was acknowledged to be learnt
+        let mut q = vec![("top", self.top.to_string()), ("fresh", "true".to_owned())];
         q.extend(self.key.clone().map(|k| ("key", k)));
         q
     }
@@ -86,7 +87,7 @@ pub(crate) fn next(global: &Global, args: &NextArgs) -> Result<(), Failure> {
             if let Some(key) = &args.key {
                 event["key"] = key.as_str().into();
             }
-            http.post_json(&format!("{path}/predict?top={}", args.top), &event)?
+            http.post_json(&format!("{path}/predict?fresh=true&top={}", args.top), &event)?
         }
     };
     if global.json() {

@@ -54,22 +54,33 @@ export class Client {
     return this.get(of(stream, "hash"), options);
   }
 
-  /** What is expected of the next event, of a key's next if one is given. */
-  async next(stream: string, options: CallOptions & { key?: string; top?: number } = {}): Promise<StreamPrediction> {
-    return this.get(of(stream, "next"), options, { key: options.key, top: options.top });
+  /**
+   * What is expected of the next event, of a key's next if one is given. It is of every event that was acknowledged
+   * before; with `fresh` off it is of the latest snapshot, which is milliseconds old, and never waits for one.
+   */
+  async next(stream: string, options: CallOptions & { key?: string; top?: number; fresh?: boolean } = {}): Promise<StreamPrediction> {
+    const { key, top, fresh = true } = options;
+    return this.get(of(stream, "next"), options, { key, top, fresh });
   }
 
-  /** What is expected of the next `horizon` events. */
-  async forecast(stream: string, options: CallOptions & { horizon?: number; key?: string; top?: number } = {}): Promise<StreamForecast> {
-    const { horizon, key, top } = options;
-    return this.get(of(stream, "forecast"), options, { horizon, key, top });
+  /** What is expected of the next `horizon` events; `fresh` as for `next`. */
+  async forecast(
+    stream: string,
+    options: CallOptions & { horizon?: number; key?: string; top?: number; fresh?: boolean } = {},
+  ): Promise<StreamForecast> {
+    const { horizon, key, top, fresh = true } = options;
+    return this.get(of(stream, "forecast"), options, { horizon, key, top, fresh });
   }
 
-  /** What is expected of the other fields of an event of which some are known. */
-  async predict(stream: string, data: { [field: string]: unknown }, options: CallOptions & EventFacts & { top?: number } = {}): Promise<StreamPrediction> {
-    const { key, time, top } = options;
+  /** What is expected of the other fields of an event of which some are known; `fresh` as for `next`. */
+  async predict(
+    stream: string,
+    data: { [field: string]: unknown },
+    options: CallOptions & EventFacts & { top?: number; fresh?: boolean } = {},
+  ): Promise<StreamPrediction> {
+    const { key, time, top, fresh = true } = options;
     const body = encode(data, { ...(key === undefined ? {} : { key }), ...(time === undefined ? {} : { time }) });
-    return this.json(of(stream, "predict"), { ...call(options), method: "POST", isQuestion: true, query: { top }, body });
+    return this.json(of(stream, "predict"), { ...call(options), method: "POST", isQuestion: true, query: { top, fresh }, body });
   }
 
   /** Why an event was as surprising as it was. The daemon learns a part of its log again to tell, for so many `seconds`. */

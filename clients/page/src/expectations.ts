@@ -162,7 +162,7 @@ class FanChart {
     try {
       if (isOvertaken) {
         const key = this.key();
-        const answer = await daemon.forecast(this.stream, { horizon: AHEAD, top: 1, ...(key === null ? {} : { key }) });
+        const answer = await daemon.forecast(this.stream, { horizon: AHEAD, top: 1, fresh: false, ...(key === null ? {} : { key }) });
         const quantiles = (answer.steps ?? []).map((step) => step.fields[this.field]?.quantiles ?? {});
         this.values.clear();
         const readTo = await this.read(Math.max(0, answer.offset - BEHIND * (key === null ? 1 : 4)), key);

@@ -105,7 +105,7 @@ export function stream(root: HTMLElement, signal: AbortSignal, name: string): vo
           isThere(true);
           if (status.failed !== undefined) throw new Error(`It does not learn any more: ${status.failed}`);
           await history.begin((span) => daemon.history(name, { span, signal }));
-          const [prediction, past] = await Promise.all([daemon.next(name, { top: 8, ...(key === null ? {} : { key }), signal }), daemon.history(name, { span: history.span(), signal })]);
+          const [prediction, past] = await Promise.all([daemon.next(name, { top: 8, fresh: false, ...(key === null ? {} : { key }), signal }), daemon.history(name, { span: history.span(), signal })]);
           facts.draw(head(status));
           problem.textContent = "";
           keys.hidden = status.keys <= 1;

@@ -121,13 +121,13 @@ impl Questions {
         self.get(&of(stream, ""), &[]).await
     }
 
-    /// What is expected of the next event of a key, or of the stream.
+    /// What is expected of the next event of a key, or of the stream, after every event that was acknowledged.
     ///
     /// # Errors
     /// As of [`status`](Self::status).
     pub async fn next(&self, stream: &str, key: Option<&str>) -> Result<Prediction, ClientError> {
-        let key = key.map(|key| ("key", key.to_owned()));
-        self.get(&of(stream, "/next"), key.as_slice()).await
+        let query: Vec<_> = key.map(|key| ("key", key.to_owned())).into_iter().chain([fresh()]).collect();
+        self.get(&of(stream, "/next"), &query).await
     }
 
     /// What is expected of each of the next `horizon` events of a key, or of the stream.
@@ -140,8 +140,11 @@ impl Questions {
         key: Option<&str>,
         horizon: usize,
     ) -> Result<Vec<Prediction>, ClientError> {
-        let query: Vec<_> =
-            key.map(|key| ("key", key.to_owned())).into_iter().chain([("horizon", horizon.to_string())]).collect();
+        let query: Vec<_> = key
+            .map(|key| ("key", key.to_owned()))
+            .into_iter()
+            .chain([("horizon", horizon.to_string()), fresh()])
+            .collect();
         let answer: ForecastAnswer = self.get(&of(stream, "/forecast"), &query).await?;
         Ok(answer.steps)
     }
@@ -153,7 +156,7 @@ impl Questions {
     pub async fn predict(&self, stream: &str, given: &Record) -> Result<Prediction, ClientError> {
         let mut line = Vec::new();
         EventLine { seq: None, id: None, stream: None, record: given.clone() }.write_line(&mut line)?;
-        self.post(&of(stream, "/predict"), line).await
+        self.post(&of(stream, "/predict?fresh=true"), line).await
     }
 
     /// Why an event was as surprising as it was.
@@ -263,6 +266,11 @@ impl Questions {
     fn unreachable(&self, reason: String) -> ClientError {
         ClientError::Unreachable { address: self.address.to_string(), reason }
     }
+}
+
+/// The parameter that has an answer wait until it is of every event that was acknowledged.
+fn fresh() -> (&'static str, String) {
+    ("fresh", "true".to_owned())
 }
 
 /// A path below a stream.

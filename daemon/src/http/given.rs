@@ -4,7 +4,7 @@ use super::answer::{AnswerSize, question_permit};
 use super::problem::ProblemResponse;
 use super::query::Query;
 use super::rows::now_us;
-use super::streams::{Cost, StreamPrediction, cost_of, predict, top_of};
+use super::streams::{Cost, StreamPrediction, as_of, cost_of, predict, top_of};
 use crate::directory::Snapshot;
 use crate::hub::Hub;
 use axum::Json;
@@ -66,7 +66,7 @@ pub async fn rest(
     let question = move |snapshot: &Snapshot| snapshot.learner.predict_given(&given, &limits, top).transpose();
     let cost = cost_of(top);
     let _permit = if cost == Cost::Long { Some(question_permit(&hub).await?) } else { None };
-    let (answer, _) = predict(&hub, &stream, cost, AnswerSize { horizon: 1, top }, question).await?;
+    let (answer, _) = predict(&hub, &stream, as_of(&query), cost, AnswerSize { horizon: 1, top }, question).await?;
     let prediction = answer.map_err(|refusal| ProblemResponse::refusal(400, refusal))?;
     Ok(Json(StreamPrediction { stream, prediction }).into_response())
 }

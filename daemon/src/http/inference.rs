@@ -6,7 +6,7 @@
 use super::answer::AnswerSize;
 use super::problem::ProblemResponse;
 use super::rows::now_us;
-use super::streams::{cost_of, find, predict};
+use super::streams::{AsOf, cost_of, find, predict};
 use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
 use axum::Json;
@@ -181,7 +181,7 @@ pub async fn infer(
     let limits = hub.config.limits.record();
     let question = move |snapshot: &Snapshot| snapshot.learner.predict_given(&record, &limits, SYMBOLS).transpose();
     let size = AnswerSize { horizon: 1, top: SYMBOLS };
-    let (answer, _) = predict(&hub, &stream, cost_of(SYMBOLS), size, question).await?;
+    let (answer, _) = predict(&hub, &stream, AsOf::Acknowledged, cost_of(SYMBOLS), size, question).await?;
     let prediction = answer.map_err(|refusal| ProblemResponse::refusal(400, refusal))?;
     let wanted: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
     let outputs = answered(&prediction, &wanted)?;

@@ -2,7 +2,7 @@
 
 use super::answer::{AnswerSize, question_permit};
 use super::problem::ProblemResponse;
-use super::streams::{Cost, predict};
+use super::streams::{AsOf, Cost, predict};
 use crate::directory::Snapshot;
 use crate::hub::Hub;
 use axum::Json;
@@ -16,6 +16,6 @@ pub async fn learner(State(hub): State<Arc<Hub>>, Path(stream): Path<String>) ->
     // of a field there are some tens of named parts
     let size = AnswerSize { horizon: 1, top: 64 };
     let describe = |snapshot: &Snapshot| Some(snapshot.learner.describe());
-    let (description, _) = predict(&hub, &stream, Cost::Long, size, describe).await?;
+    let (description, _) = predict(&hub, &stream, AsOf::Latest, Cost::Long, size, describe).await?;
     Ok(Json(description).into_response())
 }

@@ -5,7 +5,7 @@ use super::problem::ProblemResponse;
 use super::query::Query;
 use super::streams::find;
 use crate::hub::Hub;
-use crate::log_range::{log_begin, reading_start};
+use crate::log_range::{StreamLog, records_of};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -36,11 +36,10 @@ pub async fn events(
     let end = view.committed.load(Ordering::Acquire);
     let latest = end.saturating_sub(count as u64) as usize;
     let from = query.number(&FROM).unwrap_or(latest) as u64;
-    let every_byte = view.schema.load().is_bytes();
     let shutting_down = || ProblemResponse::shutting_down();
     let store = hub.store().ok_or_else(shutting_down)?;
     let number = view.number;
-    let read = move || read(&store, number, every_byte, from, count);
+    let read = move || read(&store, number, from, count);
     let unavailable = |e: StoreError| ProblemResponse::new(503, "unavailable", e.to_string());
     let read = tokio::task::spawn_blocking(read).await;
     let read = read.map_err(|_| ProblemResponse::new(500, "internal error", "reading the log failed inside"))?;
@@ -49,25 +48,19 @@ pub async fn events(
 }
 
 /// Reads events from an offset on; also tells where the log begins.
-fn read(
-    store: &Store,
-    number: u32,
-    every_byte: bool,
-    from: u64,
-    count: usize,
-) -> Result<(u64, Vec<LoggedEvent>), StoreError> {
-    let begin = log_begin(store, number)?.unwrap_or(from);
-    let start = reading_start(store, number, begin, from)?;
+fn read(store: &Store, number: u32, from: u64, count: usize) -> Result<(u64, Vec<LoggedEvent>), StoreError> {
+    // one that is not durable yet has nothing
+    let Some(entry) = store.log.stream(number) else { return Ok((from, Vec::new())) };
+    let log = StreamLog::of(store, &entry);
+    let begin = log.begin()?.unwrap_or(from);
+    let start = log.reading_start(begin, from)?;
     let mut events = Vec::new();
-    for group in store.log.tail(number, start) {
+    for group in log.tail(start) {
         let (group, _) = group?;
-        let mut offset = group.first_offset;
-        for logged in &group.records {
-            let next = offset + logged.record.offsets(every_byte);
-            if next > from {
+        for (offset, offsets, logged) in records_of(&group) {
+            if offset + offsets > from {
                 events.push(LoggedEvent::of(offset, &logged.record));
             }
-            offset = next;
             if events.len() >= count {
                 return Ok((begin, events));
             }

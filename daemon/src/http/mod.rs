@@ -139,14 +139,14 @@ endpoints! {
         "the `state_hash` of the learner, and the offset that it is of",
         answer json::<streams::StateHash>();
     GET Read "/api/v1/streams/{stream}/next" streams::next,
-        "the prediction of the next event (`key`, `top`); with `horizon`, what `forecast` answers",
-        query [streams::KEY, streams::TOP, streams::AHEAD], answer json::<streams::NextAnswer>();
+        "the prediction of the next event (`key`, `top`, `fresh`); with `horizon`, what `forecast` answers",
+        query [streams::KEY, streams::TOP, streams::AHEAD, streams::FRESH], answer json::<streams::NextAnswer>();
     POST Read "/api/v1/streams/{stream}/predict" given::rest,
-        "what is expected of the fields that the event of the body lacks, given those that it has (`top`)",
-        query [streams::TOP], body json::<given::EventBody>(), answer json::<streams::StreamPrediction>();
+        "what is expected of the fields that the event of the body lacks, given those that it has (`top`, `fresh`)",
+        query [streams::TOP, streams::FRESH], body json::<given::EventBody>(), answer json::<streams::StreamPrediction>();
     GET Read "/api/v1/streams/{stream}/forecast" streams::forecast,
-        "the predictions of the next events (`key`, `top`, `horizon`)",
-        query [streams::KEY, streams::TOP, streams::HORIZON], answer json::<streams::StreamForecast>();
+        "the predictions of the next events (`key`, `top`, `horizon`, `fresh`)",
+        query [streams::KEY, streams::TOP, streams::HORIZON, streams::FRESH], answer json::<streams::StreamForecast>();
     GET Read "/api/v1/streams/{stream}/watch" watch::watch,
         "outcomes, drifts, alarms and refused updates as server-sent events; beyond `rate` a second, the rarest outcomes",
         query [watch::RATE], answer FEED;

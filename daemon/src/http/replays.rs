@@ -93,8 +93,7 @@ async fn plan_beside(
     let store = hub.store().ok_or_else(ProblemResponse::shutting_down)?;
     let mib_max = hub.budget.stream_mib_max();
     let work = move || {
-        let entry = store.log.streams().into_iter().find(|entry| entry.number == view.number);
-        let entry = entry.ok_or(PlanError::NotDurable)?;
+        let entry = store.log.stream(view.number).ok_or(PlanError::NotDurable)?;
         let end = view.committed.load(Ordering::Acquire);
         let planned = plan(&*store, &entry, &view.schema.load(), &spec, end, mib_max)?;
         Ok::<_, PlanError>((spec, planned))

@@ -53,6 +53,13 @@ pub const AHEAD: Parameter = Parameter::number(
     "how many events ahead to look; with it the answer is that of `forecast`",
 );
 
+/// Whether the answer has to be of everything that was acknowledged.
+pub const FRESH: Parameter = Parameter::flag(
+    "fresh",
+    "whether the answer waits until it is of every event that was acknowledged before the question; without it, it is of \
+     the latest snapshot, which is milliseconds old",
+);
+
 /// Fields of a stream up to which a prediction is brief: it takes well below a millisecond, on a busy machine less than
 /// waking another thread does.
 const BRIEF_FIELDS_MAX: usize = 32;
@@ -123,6 +130,20 @@ pub(super) enum Cost {
     Long,
 }
 
+/// Which snapshot a question is put to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AsOf {
+    /// The latest one, at once.
+    Latest,
+    /// One that has learnt every event which was acknowledged before.
+    Acknowledged,
+}
+
+/// Which snapshot a query asks for.
+pub(super) fn as_of(query: &Query) -> AsOf {
+    if query.flag(&FRESH).unwrap_or_default() { AsOf::Acknowledged } else { AsOf::Latest }
+}
+
 /// Asks a snapshot of a stream a question. Returns the answer and how many values it may have.
 ///
 /// A snapshot cannot answer if the state of the key is in the store and no longer kept for so old a snapshot; then a
@@ -130,12 +151,16 @@ pub(super) enum Cost {
 pub(super) async fn predict<T: Send + 'static>(
     hub: &Hub,
     stream: &str,
+    as_of: AsOf,
     cost: Cost,
     size: AnswerSize,
     question: impl Fn(&Snapshot) -> Option<T> + Clone + Send + 'static,
 ) -> Result<(T, usize), ProblemResponse> {
     let view = find_alive(hub, stream)?;
-    let mut snapshot = hub.snapshot(&view).await?;
+    let mut snapshot = match as_of {
+        AsOf::Latest => hub.snapshot(&view).await?,
+        AsOf::Acknowledged => hub.acknowledged_snapshot(&view).await?,
+    };
     let fields = snapshot.learner.schema().fields.len();
     size.check(fields, hub.config.limits.answer_values)?;
     let start = Instant::now();
@@ -255,7 +280,7 @@ pub async fn next(
     let question = move |snapshot: &Snapshot| snapshot.learner.forecast(key.as_deref(), 1, top).pop();
     let _permit = if cost == Cost::Long { Some(question_permit(&hub).await?) } else { None };
     let size = AnswerSize { horizon: 1, top };
-    let (prediction, _) = predict(&hub, &stream, cost, size, question).await?;
+    let (prediction, _) = predict(&hub, &stream, as_of(&query), cost, size, question).await?;
     Ok(Json(StreamPrediction { stream, prediction }).into_response())
 }
 
@@ -276,7 +301,7 @@ pub async fn forecast(
     };
     let permit = question_permit(&hub).await?;
     let size = AnswerSize { horizon, top };
-    let ((offset, version, steps), values) = predict(&hub, &stream, Cost::Long, size, question).await?;
+    let ((offset, version, steps), values) = predict(&hub, &stream, as_of(&query), Cost::Long, size, question).await?;
     // the steps are written one by one behind the head
     let head = StreamForecast { stream, offset, model_version: version, horizon, key, steps: Vec::new() };
     Ok(stream_list(&head, "steps", steps, values, permit))

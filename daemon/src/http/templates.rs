@@ -4,7 +4,7 @@ use super::answer::{AnswerSize, question_permit};
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
-use super::streams::{Cost, predict};
+use super::streams::{AsOf, Cost, predict};
 use crate::directory::Snapshot;
 use crate::hub::Hub;
 use axum::Json;
@@ -45,6 +45,6 @@ pub async fn templates(
     let limit = query.number(&LIMIT).unwrap_or(LISTED_DEFAULT);
     let size = AnswerSize { horizon: 1, top: limit };
     let list = move |snapshot: &Snapshot| Some(snapshot.learner.templates(limit));
-    let ((count, templates), _) = predict(&hub, &stream, Cost::Long, size, list).await?;
+    let ((count, templates), _) = predict(&hub, &stream, AsOf::Latest, Cost::Long, size, list).await?;
     Ok(Json(TemplateList { stream, count, templates }).into_response())
 }

@@ -306,6 +306,7 @@ impl OwnedStream {
         learner.discard_pending_jobs();
         let snapshot = Arc::new(Snapshot { learner });
         let old = self.view.snapshot.swap(Some(snapshot.clone()));
+        self.view.published.notify_waiters();
         self.copies.retire(old);
         self.snapshots.publish(now);
         waiting.into_iter().for_each(|reply| drop(reply.send(Some(snapshot.clone()))));

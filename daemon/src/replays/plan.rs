@@ -1,6 +1,6 @@
 //! What a replay is to learn: its range and its learner, checked before it waits.
 
-use crate::log_range::log_begin;
+use crate::log_range::StreamLog;
 use crate::storage::Storage;
 use surmise_config::{ConfigError, learner_settings};
 use surmise_event::Schema;
@@ -116,7 +116,7 @@ pub fn plan(
         return Err(PlanError::TooLong { what: "the name", most: NAME_BYTES_MAX });
     }
     let (schema, options) = settings(entry, fields, spec, mib_max)?;
-    let begin = log_begin(storage, entry.number)?.ok_or(PlanError::NotDurable)?;
+    let begin = StreamLog::of(storage, entry).begin()?.ok_or(PlanError::NotDurable)?;
     let first = match spec.begin {
         ReplayBegin::Fresh => begin,
         ReplayBegin::Live => live_begin(storage, entry.number, begin)?,

@@ -7,7 +7,7 @@ use crate::budget::{MemoryBudget, Pressure};
 use crate::copy_pages::CopyPages;
 use crate::counters::Counters;
 use crate::earlier_learner::{EarlierLearner, EarlierLearnerError, earlier_learner};
-use crate::log_range::{log_begin, reading_start, records_of};
+use crate::log_range::{StreamLog, records_of};
 use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
 use crate::storage::Storage;
@@ -139,8 +139,8 @@ impl CountedLearner<'_> {
 /// The range or what leads to it is no longer kept, the store fails, or there is no room for the learner.
 pub fn run(setting: &RunSetting<'_>, plan: &ReplayPlan) -> Result<RunEnd, RunError> {
     check_room(setting.budget)?;
-    let entry = setting.storage.streams()?.into_iter().find(|entry| entry.number == plan.number);
-    let entry = entry.ok_or(RunError::NoStream)?;
+    let entry = setting.storage.stream(plan.number)?.ok_or(RunError::NoStream)?;
+    let log = StreamLog::of(setting.storage, &entry);
     let entry = StreamEntry { schema: plan.schema.clone(), options: plan.options.clone(), ..entry };
     let earlier = match plan.begin {
         ReplayBegin::Fresh => EarlierLearner::fresh(&entry)?,
@@ -151,8 +151,8 @@ pub fn run(setting: &RunSetting<'_>, plan: &ReplayPlan) -> Result<RunEnd, RunErr
         ReplayBegin::Live => learner.offset(),
         ReplayBegin::Fresh => {
             learner.skip_to(plan.from);
-            let begin = log_begin(setting.storage, plan.number)?.ok_or(RunError::NoStream)?;
-            reading_start(setting.storage, plan.number, begin, plan.from)?
+            let begin = log.begin()?.ok_or(RunError::NoStream)?;
+            log.reading_start(begin, plan.from)?
         }
     };
     // producers are known by the log, and no event of it is a duplicate
@@ -170,7 +170,7 @@ pub fn run(setting: &RunSetting<'_>, plan: &ReplayPlan) -> Result<RunEnd, RunErr
         reported: now,
         pace: ReplayPace::new(),
     };
-    run.learn_from(start)
+    run.learn_from(&log, start)
 }
 
 /// Makes sure that there is room for something new.
@@ -182,8 +182,8 @@ fn check_room(budget: &MemoryBudget) -> Result<(), RunError> {
 }
 
 impl RunUnderWay<'_> {
-    fn learn_from(mut self, start: u64) -> Result<RunEnd, RunError> {
-        for group in self.setting.storage.log_tail(self.plan.number, start) {
+    fn learn_from(mut self, log: &StreamLog<'_>, start: u64) -> Result<RunEnd, RunError> {
+        for group in log.tail(start) {
             let group = match group {
                 Ok((group, _)) => group,
                 // what is missing then is found by the next one

@@ -87,6 +87,11 @@ impl Log {
         self.registry.entries()
     }
 
+    /// The entry of a stream; none if there is none of this number.
+    pub fn stream(&self, number: u32) -> Option<StreamEntry> {
+        self.registry.entry(number)
+    }
+
     /// Puts what the registry knows into the log, so that it holds a copy of all of it.
     pub(crate) fn settle(&self) -> Result<(), StoreError> {
         put_copies(&self.streams, &self.registry, self.registry.entries().iter().map(|entry| entry.number))?;

@@ -164,6 +164,12 @@ impl Registry {
         known.values().map(|known| known.entry.clone()).collect()
     }
 
+    /// The entry of a stream; none if there is none of this number.
+    pub fn entry(&self, number: u32) -> Option<StreamEntry> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&number).map(|known| known.entry.clone())
+    }
+
     /// The identity of a stream.
     ///
     /// # Errors

@@ -135,7 +135,7 @@ pub(crate) fn log(aside: &Path, log: &Log, progress: &Progress, findings: &Findi
         contents.entries.entries.iter().map(|(_, entry)| (entry.id(), entry.trimmed_before)).collect();
     log.registry.merge(contents.entries);
     for (id, from) in left_out {
-        let entry = log.registry.entries().into_iter().find(|entry| entry.number == id.number);
+        let entry = log.registry.entry(id.number);
         findings.add(Severity::Mended, "log", entry.as_ref().map(|e| &*e.name), left_out_words(from));
     }
     let mut taken = 0u64;

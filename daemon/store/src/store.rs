@@ -130,7 +130,7 @@ impl Store {
     /// # Errors
     /// The list of streams cannot be written.
     pub fn note_lost(&self, number: u32, from: u64, to: u64, why: &str) -> Result<(), StoreError> {
-        let Some(mut entry) = self.registry.entries().into_iter().find(|entry| entry.number == number) else {
+        let Some(mut entry) = self.registry.entry(number) else {
             return Ok(());
         };
         if entry.note_lost(from, to) {

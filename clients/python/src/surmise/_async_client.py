@@ -112,15 +112,27 @@ class AsyncClient:
         """Give the hash of a stream's learner, and the offset that it is of."""
         return await self.ask(calls.state_hash(stream))
 
-    async def next(self, stream: str, *, key: Optional[str] = None, top: Optional[int] = None) -> Prediction:
-        """Give the prediction of the next event, with the `top` likeliest symbols of each field."""
-        return await self.ask(calls.next_event(stream, key, top))
+    async def next(
+        self, stream: str, *, key: Optional[str] = None, top: Optional[int] = None, fresh: bool = True
+    ) -> Prediction:
+        """Give the prediction of the next event, with the `top` likeliest symbols of each field.
+
+        It is of every event that was acknowledged before, such as those before a `flush`. With `fresh` off it is of the
+        latest snapshot, which is milliseconds old, and never waits for one.
+        """
+        return await self.ask(calls.next_event(stream, key, top, fresh))
 
     async def forecast(
-        self, stream: str, horizon: Optional[int] = None, *, key: Optional[str] = None, top: Optional[int] = None
+        self,
+        stream: str,
+        horizon: Optional[int] = None,
+        *,
+        key: Optional[str] = None,
+        top: Optional[int] = None,
+        fresh: bool = True,
     ) -> Forecast:
-        """Give the predictions of the next `horizon` events."""
-        return await self.ask(calls.forecast(stream, horizon, key, top))
+        """Give the predictions of the next `horizon` events; `fresh` as for `next`."""
+        return await self.ask(calls.forecast(stream, horizon, key, top, fresh))
 
     async def predict(
         self,
@@ -130,12 +142,13 @@ class AsyncClient:
         key: Optional[str] = None,
         time: Optional[Time] = None,
         top: Optional[int] = None,
+        fresh: bool = True,
     ) -> Prediction:
         """Give what is expected of the other fields of an event of which `data` is known; nothing is learnt.
 
-        Of a stream with a target that is the target; of other streams it is every field that is not given.
+        Of a stream with a target that is the target; of other streams it is every field that is not given. `fresh` is as for `next`.
         """
-        return await self.ask(calls.predict(stream, data, key, time, top))
+        return await self.ask(calls.predict(stream, data, key, time, top, fresh))
 
     async def why(self, stream: str, offset: int, *, seconds: Optional[int] = None) -> Why:
         """Say why an event was as surprising as it was; working it out may take so many seconds."""

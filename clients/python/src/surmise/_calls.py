@@ -162,24 +162,27 @@ def state_hash(stream: str) -> Call[StateHash]:
     return Call("GET", stream_path(stream, "hash"), _as(StateHash))
 
 
-def next_event(stream: str, key: Optional[str], top: Optional[int]) -> Call[Prediction]:
+def next_event(stream: str, key: Optional[str], top: Optional[int], fresh: bool) -> Call[Prediction]:
     """Ask for the prediction of the next event."""
-    return Call("GET", stream_path(stream, "next"), _as(Prediction), {"key": key, "top": top})
+    return Call("GET", stream_path(stream, "next"), _as(Prediction), {"key": key, "top": top, "fresh": fresh})
 
 
-def forecast(stream: str, horizon: Optional[int], key: Optional[str], top: Optional[int]) -> Call[Forecast]:
+def forecast(
+    stream: str, horizon: Optional[int], key: Optional[str], top: Optional[int], fresh: bool
+) -> Call[Forecast]:
     """Ask for the predictions of the next events."""
-    query = {"horizon": horizon, "key": key, "top": top}
+    query = {"horizon": horizon, "key": key, "top": top, "fresh": fresh}
     return Call("GET", stream_path(stream, "forecast"), _as(Forecast), query)
 
 
 def predict(
-    stream: str, data: Mapping[str, Any], key: Optional[str], time: Optional[Time], top: Optional[int]
+    stream: str, data: Mapping[str, Any], key: Optional[str], time: Optional[Time], top: Optional[int], fresh: bool
 ) -> Call[Prediction]:
     """Ask for the other fields of an event of which some are known."""
     # a question is the event itself, as it would be sent, without what is asked
     body = b"{" + encode_event(data, key, time, False, None)
-    return Call("POST", stream_path(stream, "predict"), _as(Prediction), {"top": top}, body, JSON, is_question=True)
+    query = {"top": top, "fresh": fresh}
+    return Call("POST", stream_path(stream, "predict"), _as(Prediction), query, body, JSON, is_question=True)
 
 
 def why(stream: str, offset: int, seconds: Optional[int]) -> Call[Why]:

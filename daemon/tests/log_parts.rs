@@ -1,0 +1,85 @@
+//! Whatever reads the log of a stream reads that of the streams in whose place it came as well.
+#![allow(missing_docs)]
+
+mod common;
+
+use common::{Host, Wire};
+use serde_json::{Value, json};
+
+const SMALL: &str = "[model]\nnetwork = \"off\"\nmemory_mib = 1\n";
+
+fn line(seq: u64) -> String {
+    format!(r#"{{"seq":{seq},"key":"k{}","data":{{"page":"/{}","ms":{}}}}}"#, seq % 3, seq * seq % 5, seq % 17)
+}
+
+fn producer(host: &Host, stream: &str) -> Wire {
+    let mut w = host.connect();
+    w.hello(json!({"producer": "p", "epoch": 1, "stream": stream}));
+    w
+}
+
+fn send(w: &mut Wire, from: u64, to: u64) {
+    (from..=to).for_each(|seq| w.say(&line(seq)));
+    w.until_ack(to);
+}
+
+/// Everything that reads the log of a stream finds it whole, whatever stream it was when an event came.
+#[test]
+fn the_log_is_whole_whatever_the_stream_was_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), SMALL);
+    let change = |path: &str, body: &str| {
+        let (status, answer) = host.post(path, body);
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    };
+    send(&mut producer(&host, "s"), 1, 40);
+    let generation = change("/api/v1/checkpoints?stream=s", "")["checkpoints"][0]["generation"].clone();
+    send(&mut producer(&host, "s"), 41, 60);
+    change(&format!("/api/v1/checkpoints/s/{generation}/restore"), "");
+    send(&mut producer(&host, "s"), 61, 70);
+    change("/api/v1/streams/s/schema", r#"{"fields":[{"name":"ms","kind":"category"}]}"#);
+    change("/api/v1/streams/s/rename?to=web", "");
+    send(&mut producer(&host, "web"), 71, 80);
+    change("/api/v1/streams/web/reset", "");
+    change("/api/v1/streams/web/undo", "");
+    send(&mut producer(&host, "web"), 81, 90);
+    let kept: Vec<u64> = (1..=40).chain(61..=90).collect();
+    let end = kept.len() as u64;
+    let events = |from: u64| host.get(&format!("/api/v1/streams/web/events?from={from}&count=1000")).1;
+    let logged = events(0);
+    assert_eq!((&logged["begin"], &logged["end"]), (&json!(0), &json!(end)), "{logged}");
+    for (place, event) in logged["events"].as_array().unwrap().iter().enumerate() {
+        let sent: Value = serde_json::from_str(&line(kept[place])).unwrap();
+        assert_eq!((&event["offset"], &event["event"]["data"]), (&json!(place), &sent["data"]), "{event}");
+    }
+    for (from, seq) in [(39, 40), (40, 61), (60, 81)] {
+        let sent: Value = serde_json::from_str(&line(seq)).unwrap();
+        let answer = events(from);
+        assert_eq!(
+            (&answer["events"][0]["offset"], &answer["events"][0]["event"]["data"]),
+            (&json!(from), &sent["data"])
+        );
+    }
+    // what was learnt is learnt again from the first event on, to the state that the stream is in
+    let began = host.post("/api/v1/replays", r#"{"stream":"web","begin":"fresh"}"#);
+    assert_eq!(began.0, 202, "{}", began.1);
+    let replay = loop {
+        let replay = host.get(&format!("/api/v1/replays/{}", began.1["id"])).1;
+        if !["waiting", "running"].contains(&replay["state"].as_str().unwrap()) {
+            break replay;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    };
+    assert_eq!(
+        (&replay["from"], &replay["to"], &replay["state"]),
+        (&json!(0), &json!(end), &json!("done")),
+        "{replay}"
+    );
+    assert_eq!(replay["state_hash"], host.get("/api/v1/streams/web/hash").1["state_hash"], "{replay}");
+    for offset in [0, 20, 45, end - 1] {
+        let (status, why) = host.get(&format!("/api/v1/streams/web/events/{offset}/why"));
+        assert_eq!((status, &why["offset"]), (200, &json!(offset)), "{why}");
+    }
+    host.stop();
+}
