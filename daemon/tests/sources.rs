@@ -215,3 +215,40 @@ fn tables_are_records_and_status_tells_how_far_they_are() {
     }
     host.stop();
 }
+
+/// Gives the log the name `a.log.1`, and each of those before it the next higher number.
+fn rotate(log: &Path, before: usize) {
+    let numbered = |number: usize| log.with_extension(format!("log.{number}"));
+    (1..=before).rev().for_each(|number| fs::rename(numbered(number), numbered(number + 1)).unwrap());
+    fs::rename(log, numbered(1)).unwrap();
+}
+
+#[test]
+fn rotations_that_follow_each_other_at_once_and_kills_keep_the_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let more = config(dir.path(), "");
+    let log = dir.path().join("logs/a.log");
+    let (mut host, mut written) = (Host::start_with(&dir.path().join("data"), &more), 0);
+    for rotation in 0..120 {
+        let until = written + 40 + rotation % 7 * 30;
+        append(&log, &lines(written, until));
+        written = until;
+        // some at once, others while the daemon looks
+        std::thread::sleep(Duration::from_micros(rotation * 7_919 % 40_000));
+        if rotation % 50 == 30 {
+            host.kill();
+            host = Host::start_with(&dir.path().join("data"), &more);
+        }
+        rotate(&log, rotation as usize);
+    }
+    append(&log, &lines(written, written + 10));
+    let found = texts(&learnt(&host, "web", written + 10));
+    let wrong = found.lines().zip(lines(0, written + 10).lines()).position(|(found, sent)| found != sent);
+    assert_eq!(
+        wrong,
+        None,
+        "{:?}",
+        found.lines().skip(wrong.unwrap_or(0).saturating_sub(2)).take(5).collect::<Vec<_>>()
+    );
+    host.stop();
+}

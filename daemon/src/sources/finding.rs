@@ -69,7 +69,8 @@ pub fn beside(path: &Path) -> Vec<(FileId, PathBuf)> {
         })
         .collect();
     // of two that were written at once, the one with the higher number is older
-    files.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.cmp(&a.2)));
+    let age = |path: &Path| (path.as_os_str().len(), path.to_owned());
+    files.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| age(&b.2).cmp(&age(&a.2))));
     files.into_iter().map(|(_, id, path)| (id, path)).collect()
 }
 

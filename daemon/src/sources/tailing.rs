@@ -120,7 +120,9 @@ impl Tailing {
         let patterns = self.source.paths.clone();
         let Ok(found) = spawn_blocking(move || find(&patterns)).await else { return };
         let is_first = !std::mem::replace(&mut self.has_looked, true);
-        let mut has_rotated = is_first;
+        // what has a name that something else had may not be what came next after it
+        let is_followed = |id: &FileId| self.followed.iter().any(|followed| followed.file.id == *id);
+        let mut has_rotated = is_first || !found.there.keys().all(is_followed);
         for followed in &mut self.followed {
             let path = found.there.get(&followed.file.id);
             has_rotated |= path.is_none() && !followed.file.is_rotated();
@@ -213,6 +215,8 @@ impl Tailing {
             _ => TailedFile::open(path).map_err(|e| format!("{e}; let the daemon's user read it")),
         };
         match opened {
+            // it has another name by now, and is found by that the next time
+            Ok(file) if file.id != id => None,
             Ok(file) => {
                 self.faults.remove(path);
                 Some(Followed::new(file, &self.source))
