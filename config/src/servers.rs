@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How the address of a Redis server may begin.
 pub const REDIS_SCHEMES: &[&str] = &["redis", "rediss"];
 /// How the address of an MQTT broker may begin.
-pub const MQTT_SCHEMES: &[&str] = &["mqtt"];
+pub const MQTT_SCHEMES: &[&str] = &["mqtt", "mqtts"];
 
 /// Streams of Redis of one source.
 const REDIS_STREAMS_MAX: usize = 256;

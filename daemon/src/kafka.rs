@@ -5,12 +5,12 @@
 //! say where a batch ends whose last records are gone, or that of markers, so answers may come without a record though
 //! the partition goes on.
 
+use crate::server_trust::client_config;
 use rskafka::client::error::{Error as ClientError, ProtocolError};
 use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder, Credentials, SaslConfig};
 use rskafka::record::RecordAndOffset;
 use rskafka::{BackoffConfig, BackoffError, ConnectionError};
-use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -182,7 +182,7 @@ impl KafkaTopic {
         let mut builder =
             ClientBuilder::new(addresses).client_id("surmised").max_message_size(ANSWER_BYTES_MAX).backoff_config(once);
         if is_private {
-            builder = builder.tls_config(Arc::new(tls_config()?));
+            builder = builder.tls_config(Arc::new(client_config()?));
         }
         if let Some((user, password)) = opening {
             let credentials = Credentials::new(user, password);
@@ -336,16 +336,6 @@ async fn records_of(partition: &PartitionClient, from: i64, bytes_max: i32) -> R
     // a broker that has nothing to send waits
     let cause = if start.elapsed() < WAIT_TIME { EmptyCause::NoRecord(offset(from)) } else { EmptyCause::Late };
     Ok(PartitionAnswer::Empty(cause, offset(end)))
-}
-
-/// What TLS is spoken with: the authorities that the system trusts.
-fn tls_config() -> Result<ClientConfig, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    // a certificate that cannot be read is one authority less
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(versions.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn offset(number: i64) -> u64 {

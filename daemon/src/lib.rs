@@ -72,6 +72,7 @@ mod renumbering;
 mod replays;
 mod rewritten_log;
 mod self_test;
+mod server_trust;
 mod services;
 mod session;
 #[cfg(test)]

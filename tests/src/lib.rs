@@ -1,11 +1,13 @@
 //! A harness for tests from end to end: the real binaries, real sockets, a real data directory.
 
+mod certificate;
 mod daemon;
 mod sessions;
 pub mod sourced;
 mod terminal;
 pub mod traced;
 
+pub use certificate::LocalCertificate;
 pub use daemon::{TestDaemon, Wire, binary, command, example, surmise};
 pub use sessions::{sessions_file, write_sessions};
 pub use surmise_fixtures::{Random, data};

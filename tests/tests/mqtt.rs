@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_fixtures::{free_port, skipped};
 use surmise_tests::sourced::{events, offset, source};
-use surmise_tests::{TestDaemon, command};
+use surmise_tests::{LocalCertificate, TestDaemon, command};
 
 /// Messages of a run.
 const MESSAGES: u64 = 100_000;
@@ -216,4 +216,42 @@ fn messages_are_records_numbers_and_symbols_in_streams_by_topic() {
     told.push(String::from_utf8_lossy(&command("surmise").args(show).output().unwrap().stdout).into_owned());
     told.push(std::fs::read_to_string(data.with_extension("log")).unwrap());
     assert!(told.iter().all(|text| !text.contains("hidden")), "{told:?}");
+}
+
+#[test]
+fn tls_is_spoken_with_a_broker_that_the_system_trusts() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = LocalCertificate::make(dir.path()).filter(|_| is_there());
+    let Some(LocalCertificate { certificate, key }) = made else {
+        return skipped("MQTT over TLS", "mosquitto or openssl is not installed");
+    };
+    let port = free_port().to_string();
+    let (certificate, key) = (certificate.display(), key.display());
+    let text =
+        format!("user root\nlistener {port} 127.0.0.1\nallow_anonymous true\ncertfile {certificate}\nkeyfile {key}\n");
+    std::fs::write(dir.path().join("mosquitto.conf"), text).unwrap();
+    let mut broker = Mosquitto::run(dir.path());
+    let publish = || {
+        let mut publisher = Command::new("mosquitto_pub");
+        publisher.args(["--cafile", &certificate.to_string(), "-h", "localhost", "-p", &port]);
+        publisher.args(["-q", "1", "-r", "-t", "hall", "-m", "7"]).stderr(Stdio::null()).status().unwrap().success()
+    };
+    let start = Instant::now();
+    while !publish() {
+        assert!(start.elapsed() < Duration::from_secs(20), "mosquitto does not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let url = format!("mqtts://localhost:{port}");
+    let toml = format!("[model]\nnetwork = \"off\"\n[sources.mqtt.plant]\nurl = \"{url}\"\ntopics = [\"hall\"]\n");
+    let data = dir.path().join("data");
+    let stranger = TestDaemon::start_with(&data, &toml, &[]);
+    wait_until(&stranger, "not trusted", |daemon| source(daemon)["state"] == "failing");
+    drop(stranger);
+    let daemon = TestDaemon::start_with(&data, &toml, &[("SSL_CERT_FILE", &certificate.to_string())]);
+    // a retained message shows that the subscription stands; what comes then is an event
+    wait_until(&daemon, "reading", |daemon| source(daemon)["state"] == "reading");
+    assert!(publish());
+    wait_until(&daemon, "an event", |daemon| offset(daemon, "plant") > 0);
+    broker.kill().unwrap();
+    broker.wait().unwrap();
 }

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_fixtures::skipped;
 use surmise_tests::sourced::{events, source, wait_for, wait_until};
-use surmise_tests::{TestDaemon, command};
+use surmise_tests::{LocalCertificate, TestDaemon, command};
 
 /// Messages of a run.
 const MESSAGES: u64 = 100_000;
@@ -270,23 +270,15 @@ async fn an_incident_is_stored_once_though_the_server_is_away_when_it_begins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_spoken_with_a_server_that_the_system_trusts() {
-    let has_openssl = Command::new("openssl").arg("version").stdout(Stdio::null()).status();
-    if !has_openssl.is_ok_and(|status| status.success()) {
-        return skipped("NATS over TLS", "openssl is not installed");
-    }
     if !is_there("NATS over TLS") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let there = dir.path().join("nats");
     std::fs::create_dir_all(&there).unwrap();
-    let mut made = Command::new("openssl");
-    made.args(
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem".split(' '),
-    );
-    made.args("-days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost".split(' ')).stderr(Stdio::null());
-    made.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-    assert!(made.current_dir(&there).status().unwrap().success());
+    if LocalCertificate::make(&there).is_none() {
+        return skipped("NATS over TLS", "openssl is not installed");
+    }
     let path = |name: &str| there.join(name).display().to_string();
     let tls = format!("tls {{ cert_file: \"{}\", key_file: \"{}\" }}\n", path("cert.pem"), path("key.pem"));
     let nats = Nats::start_with(&there, &tls);

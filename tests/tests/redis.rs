@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_fixtures::{TestProgram, free_port, skipped};
 use surmise_tests::sourced::{events, offset, source, wait_for, wait_until};
-use surmise_tests::{TestDaemon, command};
+use surmise_tests::{LocalCertificate, TestDaemon, command};
 
 /// Entries of a run.
 const ENTRIES: u64 = 100_000;
@@ -231,18 +231,10 @@ fn a_field_may_hold_the_event_and_reading_may_begin_with_what_comes() {
 
 #[test]
 fn tls_is_spoken_with_a_server_that_the_system_trusts() {
-    let has_openssl = Command::new("openssl").arg("version").stdout(Stdio::null()).status();
-    if !is_there() || !has_openssl.is_ok_and(|status| status.success()) {
+    let dir = tempfile::tempdir().unwrap();
+    if !is_there() || LocalCertificate::make(dir.path()).is_none() {
         return skipped("Redis over TLS", "redis-server or openssl is not installed");
     }
-    let dir = tempfile::tempdir().unwrap();
-    let mut made = Command::new("openssl");
-    made.args(
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout key.pem -out cert.pem".split(' '),
-    );
-    made.args("-days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost".split(' ')).stderr(Stdio::null());
-    made.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-    assert!(made.current_dir(dir.path()).status().unwrap().success());
     let port = free_port().to_string();
     let mut server = Command::new("redis-server");
     server.args("--port 0 --tls-cert-file cert.pem --tls-key-file key.pem --tls-ca-cert-file cert.pem".split(' '));

@@ -1,9 +1,10 @@
 //! A connection to an MQTT broker that subscribes and acknowledges. This is the one place that knows the client.
 
 use super::backoff::Backoff;
+use crate::server_trust::client_config;
 use futures::stream::{self, BoxStream, StreamExt};
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS};
-use rumqttc::{SubscribeFilter, SubscribeReasonCode};
+use rumqttc::{SubscribeFilter, SubscribeReasonCode, TlsConfiguration, Transport};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +12,9 @@ use std::time::Duration;
 use surmise_config::{MQTT_SCHEMES, MqttSource, ServerUrlError, decoded};
 use tokio::time::sleep;
 
-/// The port of a broker whose address names none.
+/// The port of a broker whose address names none, in clear and with TLS.
 const PORT: u16 = 1883;
+const TLS_PORT: u16 = 8883;
 /// How often a ping is sent. A broker ends a connection of which it hears nothing for one and a half times as long.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// The bytes of the largest packet that the protocol knows. A smaller limit would end the connection at a larger
@@ -41,6 +43,17 @@ pub enum BrokerNews {
     Broken(ConnectionError),
     /// Something that changes nothing here.
     Nothing,
+}
+
+/// Why a broker cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerFault {
+    /// Its address cannot be read.
+    #[error("{0}")]
+    Url(#[from] ServerUrlError),
+    /// TLS cannot be spoken.
+    #[error("TLS cannot be spoken: {0}")]
+    Tls(#[from] rustls::Error),
 }
 
 /// A message, and the number of the connection that it came over.
@@ -89,10 +102,16 @@ impl Broker {
     ///
     /// # Errors
     /// Its address cannot be read.
-    pub fn new(name: &str, source: &MqttSource) -> Result<Broker, ServerUrlError> {
+    pub fn new(name: &str, source: &MqttSource) -> Result<Broker, BrokerFault> {
         let url = source.url.parse(MQTT_SCHEMES)?;
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let mut options = MqttOptions::new(source.session(name), host, url.port().unwrap_or(PORT));
+        let is_private = url.scheme() == "mqtts";
+        let port = url.port().unwrap_or(if is_private { TLS_PORT } else { PORT });
+        let mut options = MqttOptions::new(source.session(name), host, port);
+        if is_private {
+            let tls = TlsConfiguration::Rustls(Arc::new(client_config()?));
+            options.set_transport(Transport::tls_with_config(tls));
+        }
         options.set_clean_session(false);
         options.set_manual_acks(true);
         options.set_keep_alive(PING_INTERVAL);
