@@ -1,5 +1,6 @@
 //! What is counted of a stream beside learning, and kept in its checkpoints.
 
+use crate::event_times::EventTimes;
 use crate::refusals::RefusalCounts;
 
 /// The counters of one stream.
@@ -11,8 +12,8 @@ pub struct Counters {
     pub duplicates: u64,
     /// Bytes of the log, from its very beginning.
     pub logged_bytes: u64,
-    /// The time of the latest event, in microseconds since 1970.
-    pub last_event_us: Option<i64>,
+    /// The times of its events.
+    pub times: EventTimes,
     /// Events refused, by code.
     pub refused: RefusalCounts,
 }

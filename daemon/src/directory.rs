@@ -161,7 +161,7 @@ impl StreamView {
         self.committed.store(checkpoint.offset, Ordering::Release);
         self.model_version.store(summary.model_version, Ordering::Relaxed);
         self.keys.store(summary.keys, Ordering::Relaxed);
-        self.show_last_event(summary.counters.last_event_us);
+        self.show_last_event(summary.counters.times.latest_us);
         self.logged_bytes.store(summary.counters.logged_bytes, Ordering::Relaxed);
         self.schema.store(Arc::new(summary.schema.clone()));
         self.quarantine.store(Arc::new(summary.quarantine.clone()));
@@ -176,7 +176,7 @@ impl StreamView {
         self.keys.store(learner.keys_held() as u64, Ordering::Relaxed);
         self.keys_stored.store(learner.keys_stored(), Ordering::Relaxed);
         self.records.fetch_add(accepted, Ordering::Relaxed);
-        self.show_last_event(counters.last_event_us);
+        self.show_last_event(counters.times.latest_us);
         // fields are added, and the first events of a stream decide their kinds
         let kinds = |schema: &Schema| schema.fields.iter().map(|field| field.kind).collect::<Vec<_>>();
         if kinds(&self.schema.load()) != kinds(learner.schema()) {

@@ -27,6 +27,7 @@ mod earlier_learner;
 mod epochs;
 mod event_ids;
 mod event_stream;
+mod event_times;
 mod fault;
 mod feed;
 mod fencing;

@@ -1,6 +1,7 @@
 //! Learning a stream's log again under another schema, or without events that are to be forgotten, while the stream
 //! goes on.
 
+use crate::event_times::EventTimes;
 use crate::first_learner::first_learner_at_hand;
 use crate::forgetting::{Forgetting, Forgotten};
 use crate::forgetting_scan::ForgettingScan;
@@ -86,8 +87,8 @@ pub struct Relearning {
     pub learnt: u64,
     /// Events refused.
     pub refused: RefusalCounts,
-    /// The time of the latest event, in microseconds since 1970.
-    pub last_event_us: Option<i64>,
+    /// The times of the events learnt.
+    pub times: EventTimes,
 }
 
 impl Relearning {
@@ -129,7 +130,7 @@ impl Relearning {
             forgetting: None,
             learnt: 0,
             refused: RefusalCounts::default(),
-            last_event_us: None,
+            times: EventTimes::default(),
         })
     }
 
@@ -305,7 +306,7 @@ impl Relearning {
         let outcome = self.learner.observe(&event);
         self.note_past(&record, &outcome);
         self.learnt += 1;
-        self.last_event_us = record.time_us.or(record.arrival_us);
+        self.times.note(&record);
         match self.learner.pages_fault() {
             Some(fault) => Err(RelearnError::Pages(fault.clone())),
             None => Ok(true),

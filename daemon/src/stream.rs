@@ -96,7 +96,7 @@ impl StreamState {
         let outcome = self.learner.observe(&event);
         self.producers.note(origin, id, offset);
         self.counters.records += 1;
-        self.counters.last_event_us = record.time_us.or(record.arrival_us);
+        self.counters.times.note(record);
         Ok(Applied::Observed(outcome))
     }
 

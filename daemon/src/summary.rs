@@ -3,6 +3,7 @@
 
 use crate::counters::Counters;
 use crate::event_ids::EventIds;
+use crate::event_times::EventTimes;
 use crate::past::StreamPast;
 use crate::producers::{ProducerBounds, Producers};
 use crate::quarantine::Quarantine;
@@ -54,8 +55,7 @@ impl StreamSummary {
         for count in [counters.records, counters.duplicates, counters.logged_bytes] {
             put_varint(&mut out, count);
         }
-        put_varint(&mut out, u64::from(counters.last_event_us.is_some()));
-        out.extend_from_slice(&counters.last_event_us.unwrap_or(0).to_le_bytes());
+        counters.times.encode(&mut out);
         let refused = counters.refused.by_name();
         put_varint(&mut out, refused.len() as u64);
         for (name, count) in refused {
@@ -88,15 +88,13 @@ impl StreamSummary {
         let records = cursor.varint("records")?;
         let duplicates = cursor.varint("duplicates")?;
         let logged_bytes = cursor.varint("bytes")?;
-        let has_time = cursor.varint("time")? == 1;
-        let time_us = cursor.u64("time")? as i64;
+        let times = EventTimes::decode(&mut cursor)?;
         let mut refused = RefusalCounts::default();
         for _ in 0..cursor.count("refusals")? {
             let name = cursor.text("code")?;
             refused.set(name, cursor.varint("count")?);
         }
-        let last_event_us = has_time.then_some(time_us);
-        let counters = Counters { records, duplicates, logged_bytes, last_event_us, refused };
+        let counters = Counters { records, duplicates, logged_bytes, times, refused };
         let (model_version, keys) = (cursor.varint("model version")?, cursor.varint("keys")?);
         let schema = serde_json::from_str(cursor.text("schema")?).map_err(|_| Damaged("a checkpoint's schema"))?;
         let quarantine = match version {

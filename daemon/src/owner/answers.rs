@@ -103,7 +103,7 @@ impl Owner {
             state_bytes,
             cost: cost(&stream.view),
             state_hash: None,
-            last_event_time: state.counters.last_event_us.map(format_time),
+            last_event_time: state.counters.times.latest_us.map(format_time),
             alarms: account(&state.learner, stream.view.past.incidents.overdue_alone()),
             checkpoint,
             refused: state.counters.refused.by_name().clone(),

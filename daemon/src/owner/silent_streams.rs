@@ -28,15 +28,16 @@ impl Owner {
 
 impl OwnedStream {
     /// Tells that the next event is overdue, once, if it is. The stream's own clock goes on from its latest event as
-    /// fast as the daemon's, so that a stream of the past that is sent at once is not late by years.
+    /// fast as the daemon's, so that a stream of the past that is sent at once is not late by years; and where events
+    /// came faster than their times tell, it first stands still until the daemon's has caught up.
     fn tell_overdue(&mut self, now: Moment) {
         let Some(state) = self.lifecycle.state() else { return };
-        let Some(last_us) = state.counters.last_event_us else { return };
         if self.silence.told == Some(state.learner.offset()) {
             return;
         }
         let silent_us = i64::try_from(now.since(self.silence.since).as_micros()).unwrap_or(i64::MAX);
-        if let Some(alarm) = state.learner.overdue(last_us.saturating_add(silent_us)) {
+        let Some(clock_us) = state.counters.times.clock_us(silent_us) else { return };
+        if let Some(alarm) = state.learner.overdue(clock_us) {
             self.silence.told = Some(state.learner.offset());
             self.view.tell_alarm(AlarmEvent::overdue(&self.view.name, alarm, Some(now.wall_us)));
         }

@@ -119,7 +119,7 @@ fn learnt_again(
     let counters = Counters {
         records: relearning.learnt,
         refused: relearning.refused.clone(),
-        last_event_us: relearning.last_event_us,
+        times: relearning.times.clone(),
         ..Counters::default()
     };
     let (learner, forgetting) = relearning.into_learner();
