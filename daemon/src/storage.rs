@@ -59,6 +59,11 @@ pub trait Storage: Send + Sync {
     /// Makes checkpoints durable, and then deletes surplus generations.
     fn write_checkpoints(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError>;
 
+    /// Copies the checkpoints of a stream that people marked, of offsets up to `until`, to a stream that goes on from it.
+    fn carry_marked(&self, _from: u32, _to: u32, _until: u64) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether the state in a checkpoint still finds all key pages that it refers to.
     fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError>;
 
@@ -175,6 +180,10 @@ impl Storage for Store {
 
     fn write_checkpoints(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError> {
         self.checkpoints.write(drafts)
+    }
+
+    fn carry_marked(&self, from: u32, to: u32, until: u64) -> Result<(), StoreError> {
+        self.checkpoints.carry_marked(from, to, until)
     }
 
     fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {

@@ -55,6 +55,12 @@ pub fn write_replacement(
     let (mut refused, mut without) = (BTreeMap::new(), None);
     let keeps_past = !matches!(starting, Starting::Empty);
     let (mut known, mut quarantine) = (None, None);
+    let goes_on_from = match &starting {
+        Starting::Checkpoint(meta) => Some(meta.stream),
+        Starting::AsItIs => held.as_ref().map(|held| held.entry().number),
+        Starting::BroughtBack(state) => Some(state.entry.number),
+        Starting::Empty | Starting::Relearnt(_) => None,
+    };
     let (learner, counters) = match starting {
         Starting::Empty => (Learner::new(entry.schema.clone(), entry.options.clone())?, Counters::default()),
         Starting::Checkpoint(meta) => {
@@ -100,6 +106,8 @@ pub fn write_replacement(
     let pending = StreamEntry { pending: true, ..entry.clone() };
     storage.commit(&[pending], &[], &[], time_us)?;
     storage.flush_pages()?;
+    // what people marked stays marked, as far as it leads to where the stream is now
+    goes_on_from.map_or(Ok(()), |from| storage.carry_marked(from, entry.number, offset))?;
     storage.write_checkpoints(&[state.encode()])?;
     Ok(WrittenReplacement { offset, refused, forgotten })
 }

@@ -1,6 +1,6 @@
 //! Pinning and labelling checkpoints, and deleting all of a stream.
 
-use super::{CheckpointMeta, Checkpoints, manifest_key};
+use super::{CheckpointDraft, CheckpointMeta, Checkpoints, manifest_key};
 use crate::error::StoreError;
 
 /// Checkpoints of one stream that may be pinned.
@@ -33,6 +33,28 @@ impl Checkpoints {
         removed.map_err(StoreError::database("cannot delete a checkpoint's manifest"))?;
         self.delete_pieces(meta)?;
         self.database.flush()
+    }
+
+    /// Copies the checkpoints of a stream that are pinned or have a label, of offsets up to `until`, to a stream that
+    /// goes on from it and has no checkpoint yet; its key pages are copied already. One that is damaged is left out.
+    ///
+    /// # Errors
+    /// A database refuses.
+    pub fn carry_marked(&self, from: u32, to: u32, until: u64) -> Result<(), StoreError> {
+        let is_marked = |meta: &CheckpointMeta| meta.pinned || meta.label.is_some();
+        for meta in self.of(from).into_iter().filter(|meta| is_marked(meta) && meta.offset <= until) {
+            let (learner, summary) = match self.load(&meta) {
+                Ok(bytes) => bytes,
+                Err(e) if e.is_damage() => continue,
+                Err(e) => return Err(e),
+            };
+            let CheckpointMeta { offset, time_us, state_hash, pages, .. } = meta;
+            let draft = CheckpointDraft { stream: to, offset, time_us, learner, summary, state_hash, pages };
+            for carried in self.write(&[draft])? {
+                self.mark(&CheckpointMeta { pinned: meta.pinned, label: meta.label.clone(), ..carried })?;
+            }
+        }
+        Ok(())
     }
 
     /// Changes whether a checkpoint is pinned, and its label, durably. A label that another checkpoint of the stream

@@ -1,4 +1,4 @@
-//! Whatever reads the log of a stream reads that of the streams in whose place it came as well.
+//! What a stream keeps of those in whose place it came: their log, and the checkpoints that people marked.
 #![allow(missing_docs)]
 
 mod common;
@@ -81,5 +81,51 @@ fn the_log_is_whole_whatever_the_stream_was_before() {
         let (status, why) = host.get(&format!("/api/v1/streams/web/events/{offset}/why"));
         assert_eq!((status, &why["offset"]), (200, &json!(offset)), "{why}");
     }
+    host.stop();
+}
+
+#[test]
+fn marked_checkpoints_go_along_as_far_as_they_lead_to_the_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("{SMALL}keys = 2\n[store]\ngenerations = 2\n");
+    let host = Host::start_with(dir.path(), &config);
+    let change = |path: &str| {
+        let (status, answer) = host.post(path, "");
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    };
+    let hash = |host: &Host| host.get("/api/v1/streams/web/hash").1["state_hash"].clone();
+    let (mut hashes, mut generations) = (Vec::new(), Vec::new());
+    for to in [20, 40, 60] {
+        send(&mut producer(&host, "web"), to - 19, to);
+        hashes.push(hash(&host));
+        generations.push(change("/api/v1/checkpoints?stream=web")["checkpoints"][0]["generation"].clone());
+    }
+    change(&format!("/api/v1/checkpoints/web/{}/pin", generations[1]));
+    change(&format!("/api/v1/checkpoints/web/{}/label?label=good", generations[1]));
+    change(&format!("/api/v1/checkpoints/web/{}/pin", generations[2]));
+    let marked = |host: &Host, stream: &str| -> Vec<(Value, Value)> {
+        let listed = host.get(&format!("/api/v1/checkpoints?stream={stream}")).1["checkpoints"].clone();
+        let marked = listed.as_array().unwrap().iter().filter(|c| c["pinned"] == true);
+        marked.map(|c| (c["offset"].clone(), c.get("label").cloned().unwrap_or_default())).collect()
+    };
+    let both = vec![(json!(40), json!("good")), (json!(60), json!(null))];
+    assert_eq!(marked(&host, "web"), both);
+    change("/api/v1/streams/web/rename?to=shop");
+    assert_eq!(marked(&host, "shop"), both);
+    change("/api/v1/streams/shop/rename?to=web");
+    // what lies beyond what is restored is none of the stream's, until that is undone
+    change("/api/v1/checkpoints/web/good/restore");
+    assert_eq!((marked(&host, "web"), hash(&host)), (both[..1].to_vec(), hashes[1].clone()));
+    change("/api/v1/streams/web/undo");
+    assert_eq!((marked(&host, "web"), hash(&host)), (both.clone(), hashes[2].clone()));
+    change("/api/v1/streams/web/reset");
+    assert_eq!(marked(&host, "web"), []);
+    change("/api/v1/streams/web/undo");
+    host.kill();
+    let host = Host::start_with(dir.path(), &config);
+    assert_eq!(marked(&host, "web"), both);
+    let (status, answer) = host.post("/api/v1/checkpoints/web/good/restore", "");
+    assert_eq!((status, hash(&host)), (200, hashes[1].clone()), "{answer}");
     host.stop();
 }
