@@ -68,9 +68,9 @@ pub struct StreamView {
     /// this process; stored as the bits of an `f64`, and NaN as long as there is none, because an atomic holds no
     /// `Option`.
     pub recent_bits: AtomicU64,
-    /// The anomaly score of the latest event since the start; stored as the bits of an `f64`, and NaN as long as there
-    /// is none.
-    pub last_score: AtomicU64,
+    /// How rare the latest event since the start is, once in so many; stored as the bits of an `f64`, and NaN as long
+    /// as there is none.
+    pub last_rarity: AtomicU64,
     /// The time of the latest event in microseconds since 1970; `i64::MIN` if there is none, because an atomic holds no
     /// `Option`.
     pub last_event_us: AtomicI64,
@@ -131,7 +131,7 @@ impl StreamView {
             logged_bytes: AtomicU64::new(0),
             past_bytes: AtomicU64::new(entry.past.iter().map(|part| part.bytes).sum()),
             recent_bits: AtomicU64::new(f64::NAN.to_bits()),
-            last_score: AtomicU64::new(f64::NAN.to_bits()),
+            last_rarity: AtomicU64::new(f64::NAN.to_bits()),
             last_event_us: AtomicI64::new(i64::MIN),
             schema: ArcSwap::from_pointee(entry.schema.clone()),
             snapshot: ArcSwapOption::empty(),
@@ -221,10 +221,10 @@ impl StreamView {
         bits.is_finite().then_some(bits)
     }
 
-    /// The anomaly score of the latest event, if there was one since the start.
-    pub fn last_score(&self) -> Option<f64> {
-        let score = f64::from_bits(self.last_score.load(Ordering::Relaxed));
-        score.is_finite().then_some(score)
+    /// Once in how many events one as unusual as the latest comes, if there was one since the start.
+    pub fn last_rarity(&self) -> Option<f64> {
+        let rarity = f64::from_bits(self.last_rarity.load(Ordering::Relaxed));
+        rarity.is_finite().then_some(rarity)
     }
 }
 

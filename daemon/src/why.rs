@@ -150,7 +150,7 @@ fn last_seen(
     parts: Vec<Part>,
     began: Instant,
 ) -> Result<Vec<Part>, WhyError> {
-    let mut seen = LastSeen::new(parts);
+    let mut seen = LastSeen::new(parts, learner.schema());
     let every_byte = learner.schema().is_bytes();
     for group in log.tail(0) {
         let (group, _) = group?;

@@ -29,7 +29,7 @@ pub fn replay_why(recording: &SourceOptions, options: &ReplayOptions, offset: u6
             let event = learner.bind(&record, &options.limits).map_err(|r| item.refused(r))?;
             if let Some(found) = inquiry.learn(&mut learner, &event)? {
                 let mut answer = WhyAnswer::new(name, &record, found.outcome, found.parts, found.learnt);
-                let mut seen = LastSeen::new(std::mem::take(&mut answer.parts));
+                let mut seen = LastSeen::new(std::mem::take(&mut answer.parts), learner.schema());
                 look_before(recording, found.learnt, &mut seen)?;
                 answer.parts = seen.finish();
                 return Ok(answer);

@@ -6,7 +6,7 @@
 
 use super::answer::{AnswerSize, question_permit};
 use super::problem::ProblemResponse;
-use super::streams::{Cost, predict};
+use super::streams::{AsOf, Cost, predict};
 use crate::access::Grant;
 use crate::directory::{Snapshot, StreamView};
 use crate::hub::Hub;
@@ -29,8 +29,6 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 const STREAMS_TOGETHER: usize = 8;
 /// Series of a number: its mean and the two ends of its interval.
 const NUMBER_SERIES: usize = 3;
-/// Tens by which an event is rarer than every one where its score, between 0 and 1, is a half.
-const HALF_SCORE_DECADES: f64 = 4.0;
 /// The rarity that the least strict budget allows: one event in so many.
 const BUDGET_EVENTS_MIN: f64 = 10.0;
 /// Levels of the ends of the interval that the next value is in nine times in ten.
@@ -76,9 +74,8 @@ fn budget_events(learner: &Learner) -> f64 {
 
 /// The anomaly score in units of the budget, for rules that look for more than 1: how many tens an event is rare by,
 /// over how many the budget asks for.
-fn budgeted(score: f64, budget_events: f64) -> f64 {
-    let decades = HALF_SCORE_DECADES * score / (1.0 - score);
-    decades / budget_events.log10()
+fn budgeted(rarity_events: f64, budget_events: f64) -> f64 {
+    rarity_events.max(1.0).log10() / budget_events.log10()
 }
 
 /// What is asked of a stream: how many events its budget has for one incident, and what is expected of the numbers of
@@ -86,7 +83,7 @@ fn budgeted(score: f64, budget_events: f64) -> f64 {
 async fn asked_of(hub: &Hub, view: &StreamView) -> Result<(f64, Vec<NumberSeries>), ProblemResponse> {
     let has_numbers = number_fields(view) > 0;
     // a stream with nothing to tell is not woken for it
-    if !has_numbers && view.last_score().is_none() {
+    if !has_numbers && view.last_rarity().is_none() {
         return Ok((1.0, Vec::new()));
     }
     let question = move |snapshot: &Snapshot| {
@@ -110,7 +107,8 @@ async fn asked_of(hub: &Hub, view: &StreamView) -> Result<(f64, Vec<NumberSeries
         let numbers = expected.into_iter().filter(|(name, _)| is_number(name)).filter_map(number);
         Some((budget, numbers.collect()))
     };
-    let (asked, _) = predict(hub, &view.name, Cost::Brief, AnswerSize { horizon: 1, top: 1 }, question).await?;
+    let size = AnswerSize { horizon: 1, top: 1 };
+    let (asked, _) = predict(hub, &view.name, AsOf::Latest, Cost::Brief, size, question).await?;
     Ok(asked)
 }
 
@@ -137,7 +135,7 @@ pub async fn series(
             left_out += 1;
             continue;
         };
-        let score = view.last_score().map(|score| budgeted(score, budget));
+        let score = view.last_rarity().map(|rarity| budgeted(rarity, budget));
         all.push(StreamSeries { stream: view.name.clone(), score, numbers });
     }
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&all, left_out)).into_response())
@@ -188,10 +186,9 @@ mod tests {
 
     #[test]
     fn a_score_is_above_one_for_what_is_rarer_than_the_budget_allows() {
-        // once in 10,000 events scores a half, and once in a hundred a third
-        assert!((budgeted(0.5, 1e4) - 1.0).abs() < 1e-12 && (budgeted(1.0 / 3.0, 100.0) - 1.0).abs() < 1e-12);
-        assert!(budgeted(0.5, 1e5) < 1.0 && budgeted(0.51, 1e4) > 1.0);
-        assert_eq!(budgeted(0.0, 1e4), 0.0);
+        assert!((budgeted(1e4, 1e4) - 1.0).abs() < 1e-12 && (budgeted(100.0, 100.0) - 1.0).abs() < 1e-12);
+        assert!(budgeted(1e4, 1e5) < 1.0 && budgeted(1.1e4, 1e4) > 1.0);
+        assert_eq!(budgeted(1.0, 1e4), 0.0);
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl StreamMetrics {
             None => bits,
         };
         view.recent_bits.store(average.to_bits(), Ordering::Relaxed);
-        view.last_score.store(outcome.anomaly_score.to_bits(), Ordering::Relaxed);
+        view.last_rarity.store(outcome.rarity_events.to_bits(), Ordering::Relaxed);
     }
 
     /// Exports what a batch that came in by `listener` has changed.

@@ -11,6 +11,7 @@ use crate::opinions::Opinions;
 use crate::rarity::{RARITY_BITS_MAX, score_of};
 use crate::session_watch::SessionWatch;
 use crate::symbol_watch::SymbolWatch;
+use crate::verdict::{BudgetAccount, Verdict};
 use std::sync::Arc;
 use surmise_event::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, Feedback};
 use surmise_state::{Persist, State, StateError};
@@ -26,28 +27,6 @@ const CHANGE_BITS: f64 = 20.0;
 /// The most fields that have a record of their own; those beyond share one.
 const FIELDS_MAX: usize = 4096;
 
-/// What is said of an event.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// Once in how many events of this stream an event is as unusual.
-    pub rarity_events: f64,
-    /// The anomaly score, from 0 to 1: a function of the rarity alone.
-    pub anomaly_score: f64,
-    /// The field that is most unusual, by the caller's number, if one is.
-    pub field: Option<u32>,
-    /// The incident that the event belongs to or ends, its field left out, and the number of that field.
-    pub alarm: Option<(Alarm, Option<u32>)>,
-}
-
-/// What was promised of a stream's incidents, and what came.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct BudgetAccount {
-    /// Incidents that began.
-    pub begun: u64,
-    /// Incidents that the budget allowed for the same events.
-    pub promised: f64,
-}
-
 /// Watches the events of one stream for what is unusual of them.
 ///
 /// For each event, give what its fields and its time show ([`number`](Self::number), [`symbol`](Self::symbol),
@@ -57,6 +36,8 @@ pub struct BudgetAccount {
 pub struct Alarms {
     fields: Vec<FieldWatch>,
     gaps: GapWatch,
+    /// The usual time between events in seconds as the event at hand tells it, for events without a time.
+    told_gap: Option<f64>,
     ends: SymbolWatch,
     sessions: SessionWatch,
     /// What the respects weigh, and what those of templates do. However they depend on each other, one of them claims
@@ -178,12 +159,13 @@ impl Alarms {
     }
 
     /// Evidence that was weighed elsewhere, such as by a [`Judge`](crate::Judge), as −log₂ of how rare it is taken to
-    /// be. It has a record of its own beside what the fields claim, and is told as long as it is high: the event is as
-    /// rare as the evidence says, or as rare as its fields say. Whether an incident begins is up to the stream's own
-    /// record, as for all claims.
-    pub fn evidence(&mut self, field: Option<usize>, kind: AlarmKind, bits: f64) {
-        let bits = if bits.is_finite() { bits.clamp(0.0, RARITY_BITS_MAX) } else { 0.0 };
-        let claim = RespectClaim { kind, bits, field: field.map(|field| field as u32), lasts: true };
+    /// be: that of this event and of those just before it, and that of this event itself. It has a record of its own
+    /// beside what the fields claim, and is told as long as it is high: the event is as rare as its own evidence says,
+    /// or as rare as its fields say. Whether an incident begins is up to the evidence of all of them and to the stream's
+    /// own record, as for all claims.
+    pub fn evidence(&mut self, field: Option<usize>, kind: AlarmKind, bits: [f64; 2]) {
+        let [bits, own_bits] = bits.map(|bits| if bits.is_finite() { bits.clamp(0.0, RARITY_BITS_MAX) } else { 0.0 });
+        let claim = RespectClaim { kind, bits, own_bits, field: field.map(|field| field as u32), lasts: true };
         self.evidence.get_or_insert_default().claim = claim;
     }
 
@@ -210,7 +192,8 @@ impl Alarms {
     pub fn change(&mut self, field: Option<usize>, began: u64) {
         if CHANGE_BITS > self.aside.claim.bits {
             let field = field.map(|field| field as u32);
-            self.aside.claim = RespectClaim { kind: AlarmKind::Run, bits: CHANGE_BITS, field, lasts: true };
+            self.aside.claim =
+                RespectClaim { kind: AlarmKind::Run, bits: CHANGE_BITS, own_bits: CHANGE_BITS, field, lasts: true };
             self.change_began = Some(began);
         }
     }
@@ -223,6 +206,12 @@ impl Alarms {
         if untimed {
             self.weigh();
         }
+    }
+
+    /// The usual time between events in seconds as they tell it themselves, such as lines that begin with their time. A
+    /// budget of so many incidents a day is held by it, and incidents are told by it, where events have no time.
+    pub fn usual_gap(&mut self, seconds: Option<f64>) {
+        self.told_gap = seconds.filter(|seconds| seconds.is_finite());
     }
 
     /// Judges the event at hand, which has this offset, and begins a new one.
@@ -255,7 +244,7 @@ impl Alarms {
         };
         Verdict {
             rarity_events: most.events,
-            anomaly_score: score_of(most.events),
+            anomaly_score: score_of(evidence.map_or(fields.around, |evidence| evidence.around.max(fields.around))),
             field: most.claim.field.filter(|_| most.claim.bits > 0.0),
             alarm,
         }
@@ -273,7 +262,12 @@ impl Alarms {
     }
 
     fn budget_rate(&self, budget: AlarmBudget) -> f64 {
-        budget.per_event(self.gaps.usual_seconds())
+        budget.per_event(self.usual_seconds())
+    }
+
+    /// The usual time between events in seconds, where they have times or tell them.
+    fn usual_seconds(&self) -> Option<f64> {
+        self.gaps.usual_seconds().or(self.told_gap)
     }
 
     fn incident(&mut self, offset: u64, event: &JudgedClaim, rate: f64) -> Option<(Alarm, Option<u32>)> {
@@ -304,7 +298,7 @@ impl Alarms {
             oddest: open.oddest,
             count: open.count,
             rarity_events: open.rarity,
-            rarity_seconds: self.gaps.usual_seconds().map(|gap| gap * open.rarity),
+            rarity_seconds: self.usual_seconds().map(|gap| gap * open.rarity),
             field: None,
             label: self.opinions.label(&open.claim).map(Arc::from),
         };

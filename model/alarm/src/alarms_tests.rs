@@ -228,7 +228,7 @@ fn whatever_comes_scores_are_scores_and_one_freak_does_not_blind() {
         stream.alarms.number(i % 3, &reading);
         stream.alarms.symbol(i % 4, pick(), i % 7 == 0);
         stream.alarms.end(pick());
-        stream.alarms.evidence(None, AlarmKind::Run, pick());
+        stream.alarms.evidence(None, AlarmKind::Run, [pick(); 2]);
         stream.alarms.time(pick() as i64);
         let v = stream.verdict();
         assert!((0.0..1.0).contains(&v.anomaly_score) && v.rarity_events >= 1.0, "{v:?}");

@@ -29,6 +29,8 @@ pub(crate) struct JudgedClaim {
     pub(crate) claim: RespectClaim,
     /// Once in so many events, as is told of the event.
     pub(crate) events: f64,
+    /// The same of the event with those just before it, as its claim has it.
+    pub(crate) around: f64,
     /// Once in so many events, as is needed to begin an incident.
     pub(crate) proven: f64,
     /// Whether the event is more unusual than all others of its cluster.
@@ -45,7 +47,8 @@ impl JudgedClaim {
     /// The same, if this is one of several kinds of claims that an event can be unusual by, of which this part is for
     /// it.
     pub(crate) fn part(self, part: f64) -> JudgedClaim {
-        JudgedClaim { events: (part * self.events).max(1.0), proven: part * self.proven, ..self }
+        let [events, around] = [self.events, self.around].map(|events| (part * events).max(1.0));
+        JudgedClaim { events, around, proven: part * self.proven, ..self }
     }
 }
 
@@ -55,6 +58,7 @@ impl ClaimRecord {
     pub(crate) fn judge(&mut self, offset: u64, weight: f64) -> JudgedClaim {
         let claim = std::mem::take(&mut self.claim);
         let proven = if claim.lasts { self.rarity.prove(claim.bits, weight) } else { f64::INFINITY };
+        let told = if claim.lasts { self.rarity.by_past(claim.own_bits) } else { 1.0 };
         let rarity = self.rarity.observe(claim.bits, weight);
         if rarity.first {
             self.cluster = offset;
@@ -64,10 +68,12 @@ impl ClaimRecord {
         if rarity.first || rise_bits > self.oddest_rise_bits {
             (self.oddest, self.oddest_rise_bits) = (offset, rise_bits);
         }
-        let events = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
+        let (events, around) =
+            if claim.lasts { (told, libm::exp2(claim.bits)) } else { (rarity.events, rarity.events) };
         JudgedClaim {
             claim,
             events,
+            around,
             proven: proven.min(rarity.alone),
             news: rarity.news,
             cluster: self.cluster,

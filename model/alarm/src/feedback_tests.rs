@@ -62,7 +62,7 @@ fn what_was_said_goes_on_with_the_incidents() {
         label: Some("deploy".into()),
         incarnation: None,
     });
-    let claim = RespectClaim { kind: AlarmKind::Value, bits: 1.0, field: Some(0), lasts: false };
+    let claim = RespectClaim { bits: 1.0, field: Some(0), ..RespectClaim::NONE };
     anew.go_on_from(&stream.alarms, |field| Some(field + 3));
     assert_eq!(anew.opinions.label(&RespectClaim { field: Some(3), ..claim }), Some("deploy"));
     assert_eq!((anew.opinions.label(&claim), anew.opinions.factor(&claim)), (None, 1.0));

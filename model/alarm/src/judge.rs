@@ -32,6 +32,15 @@ pub struct Judgement {
     pub best: Option<usize>,
 }
 
+impl Judgement {
+    /// The sum as far as this event has a part in it: what is left of events before counts as far as this one adds
+    /// what a channel shows once in 500 events. So an ordinary event is ordinary, whatever came just before.
+    pub fn with_own(&self) -> f64 {
+        let rest = self.sum - self.own;
+        self.own + rest * self.own.clamp(0.0, 1.0)
+    }
+}
+
 /// Weighs the evidence of a stream's events. Deterministic, with a state of fixed size.
 #[derive(Clone, Debug)]
 pub struct Judge {

@@ -62,10 +62,12 @@ mod rarity;
 mod session_watch;
 mod symbol_watch;
 mod tail;
+mod verdict;
 
-pub use alarms::{Alarms, BudgetAccount, Verdict};
+pub use alarms::Alarms;
 pub use channel::Channel;
 pub use high_mark::HighMark;
 pub use judge::{Evidence, Judge, Judgement};
 pub use number_watch::Reading;
 pub use rarity::score_of;
+pub use verdict::{BudgetAccount, Verdict};

@@ -4,7 +4,7 @@ use super::*;
 use surmise_event::AlarmPhase;
 
 fn claim(field: u32, bits: f64) -> RespectClaim {
-    RespectClaim { kind: AlarmKind::Value, bits, field: Some(field), lasts: false }
+    RespectClaim { bits, field: Some(field), ..RespectClaim::NONE }
 }
 
 /// Opinions that know an incident of each of so many fields, at the offset of the field's number.

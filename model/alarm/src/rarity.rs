@@ -85,17 +85,23 @@ impl RarityRecord {
     }
 
     /// Once in how many events a claim as high comes whose scale is an assumption, as that of evidence that was weighed
-    /// elsewhere: no more than if the claims of this stream fall as fast as those so far did.
+    /// elsewhere: no more than by the stream's past, and no more than it claims.
+    pub(crate) fn prove(&self, bits: f64, weight: f64) -> f64 {
+        let alone = self.ask(bits, weight);
+        if bits < COUNTED_BITS { alone } else { self.by_past(bits).min(alone) }
+    }
+
+    /// Once in how many events a claim as high comes, if the claims of this stream fall as fast as those so far did. One
+    /// that is less than is counted comes as often as it claims.
     ///
     /// Peaks over a threshold (Pickands, 1975): beyond [`COUNTED_BITS`] the largest claims of clusters are taken to
     /// fall
     /// exponentially, by the mean of what they had beyond it. Before there are any that mean is [`EXCESS_BITS_PRIOR`],
     /// which is more than it would be if all claims were true (1/ln 2); it weighs as much as [`PRIOR_CLUSTERS`] do. So
     /// a stream that is young, or whose claims are often high, has to be more unusual, until its past says otherwise.
-    pub(crate) fn prove(&self, bits: f64, weight: f64) -> f64 {
-        let alone = self.ask(bits, weight);
+    pub(crate) fn by_past(&self, bits: f64) -> f64 {
         if bits < COUNTED_BITS {
-            return alone;
+            return libm::exp2(bits).min(self.by_past(COUNTED_BITS));
         }
         let first = bin(COUNTED_BITS);
         let (mut count, mut excess) = (0.0, 0.0);
@@ -111,7 +117,7 @@ impl RarityRecord {
         let mean = (excess + PRIOR_CLUSTERS * EXCESS_BITS_PRIOR) / (count + PRIOR_CLUSTERS);
         let fall = libm::exp(-(bits - COUNTED_BITS) / mean);
         let expected = (count + 1.0) / (self.events + 1.0) * fall;
-        (1.0 / expected).min(alone)
+        (1.0 / expected).clamp(1.0, (1u64 << RARITY_BITS_MAX as u32) as f64)
     }
 
     /// Takes in the claim of an event.

@@ -3,6 +3,7 @@
 use crate::expected::Expected;
 use crate::part::Part;
 use crate::record::{Data, Datum, Record};
+use crate::schema::{FieldKind, Schema};
 
 /// Level of the quantile below which a number is low, and of that above which it is high.
 const LOW: &str = "0.05";
@@ -28,17 +29,15 @@ pub struct LastSeen {
 }
 
 impl LastSeen {
-    /// Begins a search for the like of these parts.
-    pub fn new(parts: Vec<Part>) -> LastSeen {
-        LastSeen {
-            sought: parts
-                .into_iter()
-                .map(|part| {
-                    let alike = Alike::of(&part);
-                    (part, alike)
-                })
-                .collect(),
-        }
+    /// Begins a search for the like of these parts of an event of a schema. Those of a line are not sought: the like of
+    /// what stands in a slot is what stood in that slot, which the line alone does not tell.
+    pub fn new(parts: Vec<Part>, schema: &Schema) -> LastSeen {
+        let is_sought = |part: &Part| schema.fields.iter().any(|f| *f.name == *part.name && f.kind != FieldKind::Line);
+        let with_alike = |part: Part| {
+            let alike = if is_sought(&part) { Alike::of(&part) } else { Alike::Nothing };
+            (part, alike)
+        };
+        LastSeen { sought: parts.into_iter().map(with_alike).collect() }
     }
 
     /// Looks at the record of the event at `offset`; records come in order.
@@ -81,9 +80,8 @@ impl Alike {
 
     fn holds(&self, datum: &Datum) -> bool {
         match (self, datum) {
-            // what stands in a slot of a line is a word of it
-            (Alike::Same(text), Datum::Text(other)) => **text == **other || has_word(other.as_bytes(), text.as_bytes()),
-            (Alike::Same(text), Datum::Bytes(other)) => has_word(other, text.as_bytes()),
+            (Alike::Same(text), Datum::Text(other)) => **text == **other,
+            (Alike::Same(text), Datum::Bytes(other)) => text.as_bytes() == &**other,
             (Alike::Same(text), Datum::Bool(other)) => *text == other.to_string(),
             (Alike::Same(text), Datum::Number(other)) => *text == other.to_string(),
             (Alike::Word(word), Datum::Text(text)) => has_word(text.as_bytes(), word.as_bytes()),
@@ -112,6 +110,7 @@ fn has_word(text: &[u8], word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::Field;
 
     fn record(line: &str, ms: f64) -> Record {
         let fields = vec![("line".into(), Datum::Text(line.into())), ("ms".into(), Datum::Number(ms))];
@@ -130,12 +129,18 @@ mod tests {
         let word = Part { place: Some((0, 3)), ..part("line", "502") };
         let high = Part { expected: Some(number([0.0, 10.0])), ..part("ms", "40") };
         let usual = Part { expected: Some(number([0.0, 50.0])), ..part("ms", "40") };
-        let mut seen = LastSeen::new(vec![word, high, usual, part("line", "GET 5020")]);
+        let field = |name: &str, kind| Field { name: name.into(), kind, required: false };
+        let fields =
+            vec![field("line", FieldKind::Text), field("ms", FieldKind::Number), field("log", FieldKind::Line)];
+        let schema = Schema { fields, closed: false };
+        // the slot of a line knows it already
+        let slot = Part { last_seen: Some(2), ..part("status", "502") };
+        let mut seen = LastSeen::new(vec![word, high, usual, part("line", "GET 5020"), slot], &schema);
         let past = [("GET 502", 1.0), ("GET 5020", 45.0), ("x502 y", 39.0), ("502", 2.0), ("7502", 3.0)];
         for (offset, (line, ms)) in past.into_iter().enumerate() {
             seen.look(offset as u64, &record(line, ms));
         }
         let found: Vec<Option<u64>> = seen.finish().iter().map(|part| part.last_seen).collect();
-        assert_eq!(found, [Some(3), Some(1), None, Some(1)]);
+        assert_eq!(found, [Some(3), Some(1), None, Some(1), Some(2)]);
     }
 }

@@ -37,8 +37,8 @@ pub struct Outcome {
     /// The excess of the event over what was expected of it, in bits; the sum over its fields.
     #[serde(default)]
     pub excess_bits: f64,
-    /// How unusual the event is for its stream, from 0 to 1: a function of `rarity_events` alone that rises with it, so
-    /// that streams can be compared by it (PREDICTOR §10).
+    /// How unusual the event is for its stream, from 0 to 1, on a scale by which streams can be compared (PREDICTOR
+    /// §10): a function of `rarity_events`, but of a line with those just before it, so that it fades after an odd one.
     pub anomaly_score: f64,
     /// How rare an event so unusual is: once in so many events of this stream.
     pub rarity_events: f64,

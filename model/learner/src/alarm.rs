@@ -36,9 +36,8 @@ impl Learner {
 
 /// Puts a verdict into an outcome. Of the events of one outcome the rarest counts, and the first alarm.
 pub(crate) fn tell(verdict: Verdict, name: impl Fn(u32) -> Option<Arc<str>>, out: &mut Outcome) {
-    if verdict.rarity_events > out.rarity_events {
-        (out.rarity_events, out.anomaly_score) = (verdict.rarity_events, verdict.anomaly_score);
-    }
+    out.rarity_events = out.rarity_events.max(verdict.rarity_events);
+    out.anomaly_score = out.anomaly_score.max(verdict.anomaly_score);
     if out.alarm.is_none()
         && let Some((alarm, field)) = verdict.alarm
     {

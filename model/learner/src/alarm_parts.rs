@@ -17,7 +17,6 @@ use crate::vocabulary::Vocabulary;
 use crate::words::PartExpectation;
 use std::f64::consts::LN_2;
 use surmise_event::{AlarmPhase, Event, Expected, FieldOutcome, Outcome, Value};
-use surmise_lines::LinePart;
 use surmise_symbol::{Excess, SymbolModel};
 
 /// Events that a stream has before anything is kept: hardly an incident begins earlier.
@@ -139,11 +138,8 @@ impl Learner {
         let excess = line.parts.iter().map(|part| part.excess).sum::<f64>();
         let nats = field.surprise_bits * LN_2 - line.slot_nats;
         let template = Surprise { nats, excess: Excess { nats: (field.excess_bits - excess) * LN_2, variance: 0.0 } };
-        let mut slots: Vec<&LinePart> = line.parts.iter().collect();
-        slots.sort_by(|a, b| b.excess.total_cmp(&a.excess));
-        let seen = self.monitors.seen.get(i);
         let from = parts.list.len();
-        parts.push_line(&field.name, lines, number, (template, line), asked);
+        parts.push_line(&field.name, lines, number, (template, line), asked, self.monitors.seen.get(i));
         for (place, part) in parts.list[from..].iter_mut().enumerate() {
             let expectation = PartExpectation { expected: part.expected.take(), by: part.by.take() };
             let corrected = match place {
@@ -151,11 +147,6 @@ impl Learner {
                 _ => without_first(expectation, &part.value, lines.slot_lines(number, &part.name)),
             };
             (part.expected, part.by) = (corrected.expected, corrected.by);
-            // parts of slots come in the order of their excess
-            part.last_seen = seen.and_then(|seen| match place.checked_sub(1).map(|place| slots.get(place)) {
-                None => seen.symbol(number),
-                Some(slot) => slot.and_then(|slot| seen.word(slot.slot, lines.part_text(line, slot.part)?)),
-            });
         }
     }
 

@@ -17,7 +17,7 @@ use crate::symbol_field::SymbolField;
 use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
-use surmise_alarm::Alarms;
+use surmise_alarm::{Alarms, Judgement};
 use surmise_event::{Event, FirstEvents, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_lines::LineOutcome;
 use surmise_network::{JobSink, NoClone};
@@ -143,7 +143,7 @@ pub(crate) struct Scratch {
     /// The name of the field under which the end of a key is reported.
     pub(crate) end_name: Arc<str>,
     /// What the evidence of the event's line came to, where the event has one.
-    pub(crate) line_sum: Option<f64>,
+    pub(crate) line_judgement: Option<Judgement>,
     /// The outcome of the event's line; kept for its lists.
     pub(crate) line: LineOutcome,
     /// The number of the line's template.
@@ -166,7 +166,7 @@ impl Default for Scratch {
             current: Values::default(),
             symbols: Vec::new(),
             end_name: "end".into(),
-            line_sum: None,
+            line_judgement: None,
             line: LineOutcome::default(),
             template: 0,
             before: BeforeEvent::default(),

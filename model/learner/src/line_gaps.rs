@@ -19,13 +19,23 @@ pub struct LineGaps {
     /// What one gap adds, which grows where the counts would have to shrink.
     step: f64,
     means: GapMeans,
+    /// How many gaps there were, up to [`MEMORY_LINES`], and the mean of the latest ones, in microseconds.
+    gaps: f64,
+    usual_us: f64,
     /// The latest time that a line told.
     clock: SequenceClock,
 }
 
 impl Default for LineGaps {
     fn default() -> Self {
-        LineGaps { counts: vec![0.0; 256], step: 1.0, means: GapMeans::default(), clock: SequenceClock::default() }
+        LineGaps {
+            counts: vec![0.0; 256],
+            step: 1.0,
+            means: GapMeans::default(),
+            gaps: 0.0,
+            usual_us: 0.0,
+            clock: SequenceClock::default(),
+        }
     }
 }
 
@@ -41,6 +51,8 @@ impl LineGaps {
         if let Some(gap_us) = self.clock.since(time_us) {
             self.counts[gap::bin(gap_us).min(gap::FIRST - 1) as usize] += self.step;
             self.means.observe(gap_us);
+            self.gaps = (self.gaps + 1.0).min(MEMORY_LINES);
+            self.usual_us += (gap_us as f64 - self.usual_us) / self.gaps;
             self.step *= 1.0 + 1.0 / MEMORY_LINES;
             if self.step > 1e9 {
                 self.counts.iter_mut().for_each(|count| *count /= self.step);
@@ -48,6 +60,11 @@ impl LineGaps {
             }
         }
         self.clock.observe(time_us);
+    }
+
+    /// The usual time between lines, in seconds; `None` as long as no two lines told their times.
+    pub fn usual_seconds(&self) -> Option<f64> {
+        (self.gaps > 0.0).then_some(self.usual_us * 1e-6)
     }
 
     /// The seconds until the next line; `None` as long as no two lines told their times.
@@ -61,6 +78,8 @@ impl Persist for LineGaps {
         s.f64s_fixed("gaps of lines", &mut self.counts)?;
         s.f64("step of gaps", &mut self.step)?;
         self.means.persist(s)?;
+        s.f64("gaps of lines", &mut self.gaps)?;
+        s.f64("usual gap of lines", &mut self.usual_us)?;
         self.clock.persist(s)
     }
 }
@@ -84,6 +103,7 @@ mod tests {
         assert_eq!(gaps.expected(), None, "one line has no gap");
         (1..100).for_each(|i| gaps.observe(Some(5_000_000 + i * 2_000_000)));
         assert!((mean(&gaps) / 2.0 - 1.0).abs() < 1e-6, "{}", mean(&gaps));
+        assert_eq!(gaps.usual_seconds(), Some(2.0));
         // a new pace replaces the old one
         (1..60_000).for_each(|i| gaps.observe(Some(300_000_000 + i * 60_000_000)));
         assert!((mean(&gaps) / 60.0 - 1.0).abs() < 0.1, "{}", mean(&gaps));

@@ -2,6 +2,7 @@
 
 use crate::expected::symbols;
 use crate::parts::{KeptParts, LISTED, largest_share};
+use crate::seen::FieldSeen;
 use crate::surprise::Surprise;
 use crate::values::SideInputs;
 use crate::words::PartExpectation;
@@ -52,7 +53,8 @@ fn likely(values: &[LikelyValue]) -> Expected {
 }
 
 impl KeptParts {
-    /// Adds the parts of the line that was observed last: its template, which cost `template`, and its slots.
+    /// Adds the parts of the line that was observed last: its template, which cost `template`, and its slots. `seen` is
+    /// what the field has seen before that line.
     pub(crate) fn push_line(
         &mut self,
         name: &Arc<str>,
@@ -60,14 +62,23 @@ impl KeptParts {
         number: u32,
         (template, line): (Surprise, &LineOutcome),
         mut expectation: LineExpectation,
+        seen: Option<&FieldSeen>,
     ) {
         let of_template = std::mem::take(&mut expectation.template);
         self.push(name, lines.template_text(number), template, of_template);
+        self.last_was_seen(seen.and_then(|seen| seen.symbol(number)));
         for part in lines.parts(number, line) {
             let excess = Excess { nats: part.excess_bits * LN_2, variance: 0.0 };
             let of_slot = if self.asks() { expectation.of_slot(&part.name) } else { PartExpectation::default() };
             let cost = Surprise { nats: part.nats, excess };
             self.push(&part.name.as_str().into(), Some(part.value), cost, of_slot);
+            let text = lines.part_text(line, part.part);
+            self.last_was_seen(seen.zip(text).and_then(|(seen, text)| seen.word(part.slot, text)));
         }
+    }
+
+    /// Says of the latest part when its like was last seen.
+    fn last_was_seen(&mut self, offset: Option<u64>) {
+        self.list.iter_mut().next_back().into_iter().for_each(|part| part.last_seen = offset);
     }
 }

@@ -111,7 +111,7 @@ impl Learner {
         let events = event.offsets(&self.schema);
         (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
         self.measures.explanations.clear();
-        self.scratch.line_sum = None;
+        self.scratch.line_judgement = None;
         self.measures.parts.list.clear();
         (out.anomaly_score, out.rarity_events, out.alarm) = (0.0, 1.0, None);
         out.fields.clear();
@@ -174,8 +174,9 @@ impl Learner {
             if let Some(rise) = drift.observe(out.offset, bits, name, &mut out.drift) {
                 self.monitors.alarms.change(rise.field, rise.began);
             }
-            if let Some(sum) = self.scratch.line_sum.take() {
-                self.monitors.alarms.evidence(None, AlarmKind::Value, sum * LINE_SUM_BITS);
+            if let Some(line) = self.scratch.line_judgement.take() {
+                let bits = [line.sum, line.with_own()].map(|sum| sum * LINE_SUM_BITS);
+                self.monitors.alarms.evidence(None, AlarmKind::Value, bits);
             }
             out.sessions.iter().for_each(|session| self.monitors.alarms.session(session.rarity_sessions));
             self.judge(out.offset, out);

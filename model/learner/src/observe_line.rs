@@ -46,6 +46,7 @@ impl Learner {
         lap(EventStage::Reading);
         let hash = hash_of_symbol(reading.template);
         gaps.observe(reading.time_us);
+        self.monitors.alarms.usual_gap(gaps.usual_seconds());
         count_symbol(&mut now.key.session, i, reading.template);
         if role == Role::Given {
             return (ObservedField::default(), hash);
@@ -88,14 +89,15 @@ impl Learner {
         lines.observe_into(&reading, cost.nats, line);
         lap(EventStage::Slots);
         if parts.is_on() {
-            parts.push_line(&field.name, lines, reading.template, (cost, line), expectation);
+            let seen = self.monitors.seen.get(i);
+            parts.push_line(&field.name, lines, reading.template, (cost, line), expectation, seen);
         }
         cost.nats += line.slot_nats;
         if scoring {
             tally.add_common(i, line.slot_nats);
         }
         cost.excess.nats += LN_2 * line.parts.iter().map(|part| part.excess).sum::<f64>();
-        self.scratch.line_sum = Some(line.judgement.sum);
+        self.scratch.line_judgement = Some(line.judgement);
         let word = oddest_part(line).and_then(|(part, bits)| odd_word(text, lines.part_text(line, part)?, bits));
         (ObservedField { cost, word }, hash)
     }

@@ -139,3 +139,60 @@ fn a_line_that_says_what_none_did_before_is_an_incident() {
         assert_eq!(begun, [log.fault.start], "seed {seed}");
     }
 }
+
+/// Lines of a server that always answers alike, one every twenty seconds, with a burst of errors.
+fn server(lines: usize, errors: std::ops::Range<usize>) -> Vec<String> {
+    let mut random = Random::new(11);
+    let line = |i: usize| {
+        let status = if errors.contains(&i) { 500 } else { 200 };
+        let page = ["/", "/items", "/cart", "/login"][random.below(4) as usize];
+        let (day, minute, second) = (1 + i / 4_320, i / 3 % 1_440, i % 3 * 20);
+        let time = format!("2026-03-{day:02}T{:02}:{:02}:{second:02}Z", minute / 60, minute % 60);
+        format!("{time} request {page} done with {status} in {} ms", 15 + random.below(12))
+    };
+    (0..lines).map(line).collect()
+}
+
+#[test]
+fn an_ordinary_line_is_ordinary_behind_odd_ones() {
+    let mut learner = learner();
+    let outcomes: Vec<_> = server(6_000, 5_000..5_060).iter().map(|line| observe(&mut learner, line)).collect();
+    let first = &outcomes[5_000];
+    assert!(first.rarity_events > 1_000.0, "the first of its kind in 5,000: {}", first.rarity_events);
+    let behind = &outcomes[5_062..];
+    let rarest = behind.iter().map(|outcome| outcome.rarity_events).fold(0.0, f64::max);
+    assert!(rarest < 20.0, "{rarest}");
+    // while what is told of the lines around it fades
+    assert!(behind[0].anomaly_score > 0.3 && behind[400].anomaly_score < 0.1, "{}", behind[0].anomaly_score);
+}
+
+#[test]
+fn a_budget_a_day_goes_by_the_times_that_lines_tell() {
+    let budget = "2/day".parse().unwrap();
+    let options = Options { memory_mib: 1, alarm_budget: budget, ..Options::default() };
+    let mut learner = Learner::new(Default::default(), options).unwrap();
+    server(12_960, 0..0).iter().for_each(|line| drop(observe(&mut learner, line)));
+    let promised = learner.budget_account().promised;
+    assert!((promised / 6.0 - 1.0).abs() < 0.01, "three days: {promised}");
+}
+
+#[test]
+fn what_stood_in_a_slot_is_sought_in_that_slot() {
+    let mut learner = learner();
+    let mut lines = server(600, 0..0);
+    lines[300] = lines[300].replace("done with 200", "done with 404");
+    // a number that other lines have elsewhere
+    lines[400] = lines[400].replace(" ms", "").rsplit_once(' ').unwrap().0.to_owned() + " 404 ms";
+    lines[500] = lines[500].replace("done with 200", "done with 404");
+    for (offset, line) in lines.iter().enumerate() {
+        if offset == 500 {
+            learner.set_parts(surmise_learner::PartDetail::Expectations);
+        }
+        observe(&mut learner, line);
+        if offset == 500 {
+            break;
+        }
+    }
+    let part = learner.latest_parts().iter().find(|part| part.value.as_deref() == Some("404"));
+    assert_eq!(part.and_then(|part| part.last_seen), Some(300), "{:?}", learner.latest_parts());
+}

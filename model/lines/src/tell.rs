@@ -52,6 +52,10 @@ pub struct LinePartSummary {
     pub nats: f64,
     /// Bits beyond what values of this slot usually cost.
     pub excess_bits: f64,
+    /// The number of the slot.
+    pub slot: u32,
+    /// The number of the part in the outcome.
+    pub part: u32,
     /// What is likely there, likeliest first, as of now.
     pub likeliest: Vec<LikelyValue>,
 }
@@ -99,6 +103,8 @@ impl LineModel {
             value: self.current.text.get(part.start as usize..part.end as usize).map_or(String::new(), readable),
             nats: part.nats,
             excess_bits: part.excess,
+            slot: part.slot,
+            part: part.part,
             likeliest: self.slots.get(part.slot).map_or_else(Vec::new, |slot| self.likeliest(slot)),
         };
         let mut parts: Vec<LinePartSummary> = outcome.parts.iter().map(summary).collect();
