@@ -33,14 +33,12 @@ impl Incidents {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an alarm: a new incident, or how one stands by now. An incident keeps the event with which it was noticed,
-    /// or, where one before that was odder, the first that outdoes it; and the time at which it was noticed. What was
-    /// told to be overdue becomes the incident that its event begins when it comes at last.
+    /// Notes an alarm: a new incident, or how one stands by now ([`AlarmEvent::go_on`]). What was told to be overdue
+    /// becomes the incident that its event begins when it comes at last.
     pub fn note(&self, event: &AlarmEvent) {
         let mut kept = self.kept();
         kept.changes += 1;
-        let same =
-            |known: &&mut AlarmEvent| known.alarm.began == event.alarm.began && known.alarm.kind == event.alarm.kind;
+        let same = |known: &&mut AlarmEvent| known.is_of(&event.alarm);
         if event.alarm.phase == AlarmPhase::Begins
             && let Some(known) = kept.latest.iter_mut().rev().find(same).filter(|known| is_overdue(known))
         {
@@ -51,12 +49,7 @@ impl Incidents {
         if event.alarm.phase != AlarmPhase::Begins
             && let Some(known) = kept.latest.iter_mut().rev().find(same)
         {
-            let is_odder = event.alarm.phase == AlarmPhase::GoesOn && event.alarm.oddest == event.event_offset;
-            if is_odder && known.alarm.oddest < known.event_offset {
-                *known = AlarmEvent { time: known.time.take(), ..event.clone() };
-            } else {
-                known.alarm = event.alarm.clone();
-            }
+            known.go_on(&event.alarm, event.event_offset, || Some(event.clone()));
             return;
         }
         if kept.latest.len() >= INCIDENTS_MAX {

@@ -3,7 +3,7 @@
 use crate::event_line::EventLine;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use surmise_event::{Alarm, Data, Datum, Outcome, Part, Record, format_time};
+use surmise_event::{Alarm, AlarmPhase, Data, Datum, Outcome, Part, Record, format_time};
 
 /// An incident of a stream with an event that shows it, as the event `alarm` of
 /// `/api/v1/streams/{stream}/watch` carries it.
@@ -63,6 +63,27 @@ impl AlarmEvent {
             excess_bits: outcome.excess_bits,
             parts: if outcome.parts.is_empty() { event_parts(record, outcome) } else { outcome.parts.clone() },
         })
+    }
+
+    /// Whether an alarm is of this incident.
+    pub fn is_of(&self, alarm: &Alarm) -> bool {
+        self.alarm.began == alarm.began && self.alarm.kind == alarm.kind
+    }
+
+    /// Takes in how the incident stands after an event of this offset. It keeps the event with which it was noticed, or,
+    /// where one before that was odder, the first that outdoes it, which `shown` gives; and the time at which it was
+    /// noticed. Returns whether it shows another event by now.
+    pub fn go_on(&mut self, alarm: &Alarm, offset: u64, shown: impl FnOnce() -> Option<AlarmEvent>) -> bool {
+        let is_odder = alarm.phase == AlarmPhase::GoesOn && alarm.oddest == offset;
+        if is_odder
+            && self.alarm.oddest < self.event_offset
+            && let Some(odder) = shown()
+        {
+            *self = AlarmEvent { time: self.time.take(), ..odder };
+            return true;
+        }
+        self.alarm = alarm.clone();
+        false
     }
 
     /// The alarm that something is overdue, at a time in microseconds since 1970.
@@ -160,7 +181,7 @@ fn text_of(record: &Record, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_event::{AlarmKind, AlarmPhase, FieldOutcome, OddWord};
+    use surmise_event::{AlarmKind, FieldOutcome, OddWord};
 
     #[test]
     fn the_parts_of_an_alarm_sum_to_its_event() {

@@ -21,6 +21,7 @@ mod lines;
 mod losses;
 mod options;
 mod replay;
+mod replay_incidents;
 mod resources;
 mod result;
 mod row_range;
@@ -47,6 +48,7 @@ pub use labels::{AnomalyWindow, Labels, LabelsResult, NabScores, SessionBaseline
 pub use lines::{FileDetection, GroupedLines, LineDetection, LineLabels, LineWindow, grouping_accuracy, model_groups};
 pub use options::{MakePages, ReplayOptions};
 pub use replay::{ReplayProgress, replay};
+pub use replay_incidents::{ReplayIncident, ReplayIncidents};
 pub use resources::{cpu_seconds, peak_memory_bytes, thread_seconds};
 pub use result::{FieldResult, ReplayResult};
 pub use row_range::{RowRange, RowRangeError};

@@ -7,6 +7,7 @@ use crate::horizon::HorizonScores;
 use crate::labels::LabelCollector;
 use crate::losses::{LossNotes, LossShares, losses_of};
 use crate::options::ReplayOptions;
+use crate::replay_incidents::IncidentCollector;
 use crate::resources::{cpu_seconds, peak_memory_bytes};
 use crate::result::{FieldResult, ReplayResult};
 use crate::scores::ScoreWriter;
@@ -124,6 +125,7 @@ struct RunningReplay<'a, F> {
     course: Option<CourseNotes>,
     /// What stands out, where it is asked for.
     highlights: Option<HighlightCollector>,
+    incidents: IncidentCollector,
     /// Events so far: the row that comes next.
     row: u64,
     /// The outcome of the latest event, whose memory the next one uses again.
@@ -152,6 +154,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         if options.highlights && !learner.schema().is_bytes() {
             learner.set_parts(PartDetail::Costs);
         }
+        let incidents = IncidentCollector::new(&learner);
         Ok(RunningReplay {
             learner,
             options,
@@ -165,6 +168,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             blocks: options.blocks.then(LossNotes::new),
             course: options.course.then(CourseNotes::new),
             highlights: options.highlights.then(HighlightCollector::default),
+            incidents,
             row: 0,
             outcome: Outcome::default(),
             drifts: Vec::new(),
@@ -247,6 +251,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         if let Some(horizon) = &mut self.horizon {
             horizon.forecast(&event, &self.learner);
         }
+        self.incidents.add(item.line, record, &self.outcome, self.learner.schema().is_bytes());
         self.measure(item, &event, counts)?;
         Ok(true)
     }
@@ -333,6 +338,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             odd,
             course,
             highlights,
+            incidents,
             row,
             ..
         } = self;
@@ -375,6 +381,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
             shares,
             course: course.map(|c| c.finish(row, &learner)),
             highlights: highlights.map(HighlightCollector::finish),
+            incidents: incidents.finish(&learner),
             description: learner.describe(),
             format,
             bytes: progress.bytes,

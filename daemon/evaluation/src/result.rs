@@ -5,6 +5,7 @@ use crate::highlights::Highlights;
 use crate::horizon::{HorizonErrors, HorizonScores};
 use crate::labels::{LabelsResult, SessionLabelsResult};
 use crate::losses::LossShares;
+use crate::replay_incidents::ReplayIncidents;
 use crate::units::ErrorUnits;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -86,6 +87,8 @@ pub struct ReplayResult {
     /// What the mixture and every expert had lost by then, where that was noted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub course: Option<LearningCourse>,
+    /// The incidents that began.
+    pub incidents: ReplayIncidents,
     /// What stood out, where that was collected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub highlights: Option<Highlights>,

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::path::PathBuf;
+use surmise_event::AlarmBudget;
 
 /// The stream that lines go to.
 const STREAM: &str = "stdin";
@@ -11,6 +12,7 @@ const STREAM: &str = "stdin";
 Examples:
   tail -f /var/log/syslog | surmise
   cat old.log | surmise                      learns it as fast as it goes, tells what was odd, and ends
+  surmise pipe --budget 1/1000 < old.log     up to one incident in 1,000 lines
   zcat old.log.gz | surmise pipe --data ./learnt
   tail -f app.log | surmise pipe --data ./learnt     goes on from what was learnt of the old ones
   journalctl -f -o cat | surmise --output json | jq .event
@@ -31,10 +33,14 @@ pub(crate) struct PipeArgs {
     /// Implies --own.
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// How many incidents there may be at most: so many per so many lines, or per time as the lines tell it, such as
+    /// 1/1000 or 3/day; once in 10,000 lines by default. Implies --own.
+    #[arg(long, value_name = "BUDGET")]
+    pub(super) budget: Option<AlarmBudget>,
 }
 
 impl Default for PipeArgs {
     fn default() -> PipeArgs {
-        PipeArgs { stream: STREAM.into(), own: false, data: None }
+        PipeArgs { stream: STREAM.into(), own: false, data: None, budget: None }
     }
 }

@@ -36,7 +36,7 @@ struct OwnDaemon {
 impl LineDestination {
     /// The daemon that runs at the server's address; one that is started here where none does, and none was asked for.
     pub(super) async fn find(global: &Global, args: &PipeArgs) -> Result<LineDestination, Failure> {
-        if args.data.is_none() && !args.own {
+        if args.data.is_none() && args.budget.is_none() && !args.own {
             let http = global.http()?;
             let asked = http.clone();
             let answer = tokio::task::spawn_blocking(move || asked.get::<Health>("/-/healthy", &[]));
@@ -88,6 +88,7 @@ impl LineDestination {
         };
         // ports of its own: another pipe must not take it for a daemon that stays
         (config.listen.http, config.listen.tcp) = ("127.0.0.1:0".into(), "127.0.0.1:0".into());
+        config.alarm.budget = args.budget.unwrap_or(config.alarm.budget);
         let rule = StreamRule { fields: vec![Field::new(VALUE, FieldKind::Line)], ..StreamRule::default() };
         config.streams.insert(args.stream.clone(), rule);
         let daemon = in_process::start(config).await?;

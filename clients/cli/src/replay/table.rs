@@ -1,9 +1,11 @@
 //! The result of a replay for people, as tables.
 
+use crate::incident_line::IncidentLines;
 use crate::recording::odd_lines;
 use crate::watch::drift_line;
-use surmise_evaluation::{FieldResult, LabelsResult, ReplayResult, SessionLabelsResult};
+use surmise_evaluation::{FieldResult, LabelsResult, ReplayIncidents, ReplayResult, SessionLabelsResult};
 use surmise_event::Drift;
+use surmise_screen::plural;
 use surmise_terminal::format::{count, number, number_or_blank, percent_or_blank, size};
 use surmise_terminal::{Paint, Table};
 
@@ -28,6 +30,7 @@ pub(crate) fn table(r: &ReplayResult, paint: Paint) -> Vec<String> {
         out.push(format!("{} events came late: learnt with a gap of zero", count(r.late_events)));
     }
     out.extend(drift_lines(&r.drifts, paint));
+    out.extend(incident_lines(&r.incidents));
     out.push(String::new());
     out.extend(field_table(r).lines(paint));
     out.push(String::new());
@@ -61,6 +64,23 @@ fn drift_lines(drifts: &[Drift], paint: Paint) -> Vec<String> {
     let mut out: Vec<String> = drifts.iter().take(DRIFTS_SHOWN_MAX).map(|d| drift_line(d, paint)).collect();
     if drifts.len() > DRIFTS_SHOWN_MAX {
         out.push(format!("… and {} more drifts", drifts.len() - DRIFTS_SHOWN_MAX));
+    }
+    out
+}
+
+/// Incidents that are shown at most.
+const INCIDENTS_SHOWN_MAX: usize = 20;
+
+/// How many incidents there were, and what each of them shows.
+fn incident_lines(found: &ReplayIncidents) -> Vec<String> {
+    let ReplayIncidents { budget, promised, begun, incidents } = found;
+    let lines = IncidentLines::stdout();
+    let mut out =
+        vec![format!("{}; the budget of {budget} promised {promised:.1} at most", plural(*begun, "incident"))];
+    out.extend(incidents.iter().take(INCIDENTS_SHOWN_MAX).map(|incident| lines.past(&incident.told)));
+    let more = begun.saturating_sub(INCIDENTS_SHOWN_MAX as u64);
+    if more > 0 {
+        out.push(format!("… and {} more; --output json has the first 1,000", plural(more, "incident")));
     }
     out
 }
