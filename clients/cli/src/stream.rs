@@ -6,10 +6,10 @@ use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use surmise_event::{FieldKind, Report};
-use surmise_protocol::{AlarmAccount, QuarantineList, StreamList, StreamRow, StreamStatus};
+use surmise_protocol::{AlarmAccount, KeyList, QuarantineList, StreamList, StreamRow, StreamStatus};
 use surmise_recording::pinned;
 use surmise_terminal::format::{count, number, size};
-use surmise_terminal::{Failure, Paint, Table, from_json, print_line, segment};
+use surmise_terminal::{Failure, Paint, Table, from_json, plain, print_line, segment};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -20,6 +20,7 @@ Examples:
   surmise stream schema web --field status:category    learn the log again with status as a category
   surmise stream reset web                             begin anew; nothing that was acknowledged is learnt twice
   surmise stream undo web                              as it was before the reset, or the deletion
+  surmise stream keys sensors --quietest               which keys are silent for longest
   surmise stream quarantine web")]
 pub(crate) struct StreamArgs {
     #[command(subcommand)]
@@ -41,6 +42,17 @@ enum StreamCommand {
         /// Print what was inferred of its fields as the configuration that pins it.
         #[arg(long)]
         toml: bool,
+    },
+    /// List the keys of a stream that are in memory, those first that spoke last, and tell which have gone silent.
+    Keys {
+        /// The stream.
+        stream: String,
+        /// Those first that are silent for longest.
+        #[arg(long)]
+        quietest: bool,
+        /// How many to list.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
     },
     /// List the events of a stream whose learning failed inside the daemon: the stream went on without them.
     Quarantine {
@@ -98,6 +110,10 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let answer: Value = match &args.command {
         StreamCommand::Ls => http.get("/api/v1/streams", &[])?,
         StreamCommand::Show { stream, hash: true, .. } => http.get(&of(stream, "/hash"), &[])?,
+        StreamCommand::Keys { stream, quietest, limit } => {
+            let order = if *quietest { "quietest" } else { "latest" };
+            http.get(&of(stream, "/keys"), &[("order", order.to_owned()), ("limit", limit.to_string())])?
+        }
         StreamCommand::Quarantine { stream } => http.get(&of(stream, "/quarantine"), &[])?,
         StreamCommand::Show { stream, .. } => http.get(&of(stream, ""), &[])?,
         StreamCommand::Reset { stream } => http.post(&of(stream, "/reset"), &[])?,
@@ -121,6 +137,7 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
     let lines = match &args.command {
         StreamCommand::Ls => table(&from_json::<StreamList>(answer)?.streams).lines(paint),
         StreamCommand::Show { hash: true, .. } => vec![answer["state_hash"].as_str().unwrap_or_default().to_owned()],
+        StreamCommand::Keys { .. } => key_table(&from_json(answer)?).lines(paint),
         StreamCommand::Quarantine { .. } => quarantined(&from_json(answer)?, paint),
         StreamCommand::Show { toml: true, .. } => pinned_status(&from_json(answer)?),
         StreamCommand::Show { .. } => show(&from_json(answer)?, paint),
@@ -203,6 +220,21 @@ pub(crate) fn table(streams: &[StreamRow]) -> Table {
 }
 
 /// The events in quarantine, one a line below what happened to it.
+/// The keys of a stream: their events, the latest of them, and whether they have gone silent.
+fn key_table(list: &KeyList) -> Table {
+    let mut t = Table::new(1, ["key", "events", "latest event", "at", ""]);
+    for key in &list.keys {
+        t.row([
+            plain(&key.key),
+            count(key.events),
+            key.latest_offset.to_string(),
+            key.latest_time.clone().unwrap_or_default(),
+            if key.is_silent { "silent".into() } else { String::new() },
+        ]);
+    }
+    t
+}
+
 fn quarantined(list: &QuarantineList, paint: Paint) -> Vec<String> {
     let mut out = vec![format!(
         "{}: {} events in quarantine, {} of them kept",

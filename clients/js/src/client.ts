@@ -2,7 +2,7 @@
 
 import type {
   Accepted, AlarmEvent, AlarmList, Changed, CheckpointDescription, CheckpointDifference, CheckpointList, CheckpointMarks,
-  CheckpointProof, ConfigInForce, FeedbackTaken, FeedbackVerdict, ForgetBody, ForgottenProducer, HistoryAnswer, LearnerDescription, LoggedEvents, Operations, QuarantineList,
+  CheckpointProof, ConfigInForce, FeedbackTaken, FeedbackVerdict, ForgetBody, ForgottenProducer, HistoryAnswer, KeyList, LearnerDescription, LoggedEvents, Operations, QuarantineList,
   Replay, ReplayList, ReplaySpec, SchemaChange, StateHash, StreamForecast, StreamList, StreamPrediction, SurpriseList, SystemReport, TemplateList, WhyAnswer,
 } from "./answers.js";
 import { ProtocolError } from "./errors.js";
@@ -108,6 +108,12 @@ export class Client {
   /** The rarest events of the latest days, and how often events were how rare. */
   async surprises(stream: string, options: CallOptions & { days?: number; limit?: number } = {}): Promise<SurpriseList> {
     return this.get(of(stream, "surprises"), options, { days: options.days, limit: options.limit });
+  }
+
+  /** The keys of a stream that are in memory: those first that spoke last, or with the order `quietest` the others. */
+  async keys(stream: string, options: CallOptions & { order?: "latest" | "quietest"; limit?: number } = {}): Promise<KeyList> {
+    const { order, limit } = options;
+    return this.get(of(stream, "keys"), options, { order, limit });
   }
 
   /** The templates of a stream's lines, those of the most lines first. */

@@ -70,6 +70,7 @@ test("questions are answered, and refusals are typed", async () => {
   const rare = await client.surprises("web", { days: 1, limit: 3 });
   assert.ok(rare.surprises.length <= 3 && rare.events > 0);
   assert.deepEqual((await client.templates("web")).templates, []);
+  assert.deepEqual((await client.keys("web", { order: "quietest" })).keys, []);
   assert.ok((await client.streams()).streams.some(({ stream }) => stream === "web"));
   await assert.rejects(client.next("nobody"), (error: ProblemError) => error instanceof ProblemError && error.status === 404 && error.detail !== "");
   await assert.rejects(client.push("web", [{ ms: Number.NaN }]), RecordError);

@@ -18,6 +18,7 @@ mod given;
 mod guard;
 mod history;
 pub(crate) mod inference;
+mod keys;
 mod learner;
 mod log;
 mod openapi;
@@ -59,7 +60,7 @@ use std::sync::Arc;
 use surmise_config::AccessRole;
 use surmise_event::LearnerDescription;
 use surmise_protocol::{
-    Accepted, AlarmList, Health, HistoryAnswer, LoggedEvents, QuarantineList, Replay, ReplayList, ReplaySpec,
+    Accepted, AlarmList, Health, HistoryAnswer, KeyList, LoggedEvents, QuarantineList, Replay, ReplayList, ReplaySpec,
     StreamList, SurpriseList, WhyAnswer,
 };
 
@@ -162,6 +163,9 @@ endpoints! {
     GET Read "/api/v1/streams/{stream}/templates" templates::templates,
         "the templates of the stream's lines, those of the most lines first (`limit`)",
         query [templates::LIMIT], answer json::<templates::TemplateList>();
+    GET Read "/api/v1/streams/{stream}/keys" keys::keys,
+        "the stream's keys with their latest events (`limit`; `order`: latest or quietest), and which are silent",
+        query [keys::LIMIT, keys::ORDER], answer json::<KeyList>();
     GET Read "/api/v1/streams/{stream}/events" log::events, "events of the log (`from`, `count`)",
         query [log::FROM, log::COUNT], answer json::<LoggedEvents>();
     GET Read "/api/v1/streams/{stream}/alarms" alarms::alarms, "the latest incidents of a stream (`limit`)",

@@ -129,6 +129,24 @@ pub struct KnownTemplate {
     pub latest_offset: Option<u64>,
 }
 
+/// A key that a learner has in memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KnownKey {
+    /// The key.
+    pub key: String,
+    /// Its events so far.
+    pub events: u64,
+    /// The offset of its latest event.
+    pub latest_offset: u64,
+    /// The time of its latest event, RFC 3339, where events have times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_time: Option<String>,
+    /// Whether it is silent for far longer than keys of this stream are that speak again.
+    #[serde(default)]
+    pub is_silent: bool,
+}
+
 /// How a layer of a network is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

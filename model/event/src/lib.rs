@@ -33,7 +33,8 @@ pub use alarm::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, BudgetError, BudgetSp
 pub use civil::{CivilTime, DateOrder};
 pub use column::{ColumnReading, ColumnUnit, column_reading, table_numerals};
 pub use description::{
-    ExpertState, FieldDescription, FlowStage, KnownTemplate, LayerState, LearnerDescription, NamedPart, NetworkState,
+    ExpertState, FieldDescription, FlowStage, KnownKey, KnownTemplate, LayerState, LearnerDescription, NamedPart,
+    NetworkState,
 };
 pub use expected::Expected;
 pub use feedback::{Feedback, FeedbackVerdict};

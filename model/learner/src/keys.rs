@@ -157,6 +157,11 @@ impl Keys {
         self.named.len() + usize::from(self.nameless.is_some())
     }
 
+    /// The keys in memory, those first that spoke last.
+    pub fn named(&self) -> impl DoubleEndedIterator<Item = (&str, &KeyState)> {
+        self.named.iter().map(|(key, state)| (&**key, state))
+    }
+
     /// About how many bytes of memory the keys take.
     pub fn bytes(&self) -> u64 {
         self.bytes

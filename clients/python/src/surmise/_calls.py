@@ -20,6 +20,7 @@ from ._state import (
     CheckpointList,
     Health,
     History,
+    Keys,
     LoggedEvents,
     StateHash,
     StreamList,
@@ -210,6 +211,11 @@ def history(stream: str, span: Optional[str]) -> Call[History]:
 def surprises(stream: str, days: Optional[int], limit: Optional[int]) -> Call[Surprises]:
     """Ask for the rarest events."""
     return Call("GET", stream_path(stream, "surprises"), _as(Surprises), {"days": days, "limit": limit})
+
+
+def keys(stream: str, order: Optional[str], limit: Optional[int]) -> Call[Keys]:
+    """Ask for the keys of a stream."""
+    return Call("GET", stream_path(stream, "keys"), _as(Keys), {"order": order, "limit": limit})
 
 
 def templates(stream: str, limit: Optional[int]) -> Call[Templates]:

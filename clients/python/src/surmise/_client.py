@@ -23,6 +23,7 @@ from ._state import (
     CheckpointList,
     Health,
     History,
+    Keys,
     LoggedEvents,
     StateHash,
     StreamList,
@@ -179,6 +180,10 @@ class Client:
     def surprises(self, stream: str, *, days: Optional[int] = None, limit: Optional[int] = None) -> Surprises:
         """Give the rarest events of the latest days, and how often events were how rare."""
         return self.ask(calls.surprises(stream, days, limit))
+
+    def keys(self, stream: str, *, order: Optional[str] = None, limit: Optional[int] = None) -> Keys:
+        """Give the keys in memory: those first that spoke last, or with the order `quietest` the others."""
+        return self.ask(calls.keys(stream, order, limit))
 
     def templates(self, stream: str, *, limit: Optional[int] = None) -> Templates:
         """Give the templates of a stream's lines, those of the most lines first."""

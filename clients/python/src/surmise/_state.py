@@ -170,6 +170,32 @@ class Templates(Answer):
 
 
 @dataclass(frozen=True)
+class KnownKey(Answer):
+    """A key that the daemon has in memory."""
+
+    key: str = ""
+    events: int = 0
+    """Its events so far."""
+    latest_offset: int = 0
+    """The offset of its latest event."""
+    latest_time: Optional[str] = None
+    """The time of its latest event, RFC 3339, where events have times."""
+    is_silent: bool = False
+    """Whether it is silent for far longer than keys of this stream are that speak again."""
+
+
+@dataclass(frozen=True)
+class Keys(Answer):
+    """The keys of a stream."""
+
+    stream: str = ""
+    count: int = 0
+    """How many there are in memory; others lie in the store, which a status counts."""
+    keys: list[KnownKey] = dataclasses.field(default_factory=list)
+    """The first of them in the order that was asked for."""
+
+
+@dataclass(frozen=True)
 class LossWindow(Answer):
     """What the mixture and every expert lost over the latest time."""
 
