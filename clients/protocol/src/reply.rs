@@ -201,13 +201,16 @@ pub struct ErrorReply {
     pub reason: String,
     /// Whether the daemon closes the connection after this line.
     pub fatal: bool,
+    /// The newest epoch of the producer, where an older one was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_epoch: Option<u64>,
 }
 
 impl ErrorReply {
     /// The reply for a refused line; the connection stays open.
     pub fn new(refusal: Refusal, seq: Option<u64>, line: Option<u64>) -> ErrorReply {
         let Refusal { code, field, reason } = refusal;
-        ErrorReply { code, seq, line, field, reason, fatal: false }
+        ErrorReply { code, seq, line, field, reason, fatal: false, known_epoch: None }
     }
 
     /// The reply for a refusal after which the daemon closes the connection.

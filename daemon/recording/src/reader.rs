@@ -2,6 +2,7 @@
 
 use crate::choice::FieldChoice;
 use crate::error::SourceError;
+use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::times::{TimeFormat, TimeZoneName};
 use serde::Serialize;
@@ -51,6 +52,8 @@ pub struct Item {
     pub file: Arc<str>,
     /// The line, from 1; 0 where there are no lines.
     pub line: u64,
+    /// What it was read of, in short; it depends on the content of the files alone.
+    pub print: Fingerprint,
 }
 
 impl Item {

@@ -7,6 +7,7 @@ use crate::ingest::LineSyntax;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::numbering::ProducerEpoch;
 use crate::producer_keys::is_producer_name;
+use crate::producers::EpochFault;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use surmise_config::{AccessRole, check_stream_name};
@@ -86,15 +87,37 @@ pub struct Greeting {
     pub welcome: Welcome,
 }
 
+/// Why a hello is refused.
+#[derive(Debug)]
+pub struct HelloRefusal {
+    /// What is wrong with it.
+    pub refusal: Refusal,
+    /// The newest epoch of the producer, where that is what is wrong.
+    pub known_epoch: Option<u64>,
+}
+
+impl From<Refusal> for HelloRefusal {
+    fn from(refusal: Refusal) -> HelloRefusal {
+        HelloRefusal { refusal, known_epoch: None }
+    }
+}
+
+impl From<EpochFault> for HelloRefusal {
+    fn from(fault: EpochFault) -> HelloRefusal {
+        let (EpochFault::Old { known, .. } | EpochFault::Jump { known, .. }) = fault;
+        HelloRefusal { refusal: fault.refusal("hello.epoch"), known_epoch: Some(known) }
+    }
+}
+
 /// Accepts a hello; its events go to `default_stream` unless it or they name another. If an older connection of the
 /// producer is open, it is fenced and has sent its last event when this returns.
 ///
 /// # Errors
 /// The protocol, the token, a name or the epoch is not one that the daemon accepts.
-pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Greeting, Refusal> {
+pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Greeting, HelloRefusal> {
     if hello.protocol != PROTOCOL {
         let reason = format!("{} is not spoken here; this daemon speaks {PROTOCOL}", hello.protocol);
-        return Err(Refusal::new(RefusalCode::BadHello, "hello.protocol", reason));
+        return Err(Refusal::new(RefusalCode::BadHello, "hello.protocol", reason).into());
     }
     // the token comes first, so that a stranger learns nothing from the other refusals
     let grant = recognise(hub, &hello)?;
@@ -107,8 +130,7 @@ pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Gree
         let unavailable = |e: AskError| Refusal::new(RefusalCode::Unavailable, "hello.producer", e.to_string());
         forgotten = hub.look_up_producer(&p.producer, stream).await.map_err(unavailable)?;
         // this waits for an older connection of the producer, so it comes after everything that may be refused
-        let claimed = hub.fencing.claim(&p.producer, p.epoch).await;
-        claim = Some(claimed.map_err(|fault| fault.refusal("hello.epoch"))?);
+        claim = Some(hub.fencing.claim(&p.producer, p.epoch).await?);
     }
     let welcome = Welcome {
         protocol: PROTOCOL,

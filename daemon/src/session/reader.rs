@@ -254,7 +254,10 @@ impl SessionReader {
     /// Answers a hello, and reads the lines after it as it asks for.
     async fn begin(&mut self, hello: Hello) -> Result<(), ReadEnd> {
         let greeted = greet(&self.hub, hello, self.intake.stream()).await;
-        let greeting = greeted.map_err(|refusal| ReadEnd::fatal(refusal, Some(self.intake.lines_read())))?;
+        let greeting = greeted.map_err(|refused| {
+            let reply = ErrorReply::fatal(refused.refusal, None, Some(self.intake.lines_read()));
+            ReadEnd::Fatal(Box::new(ErrorReply { known_epoch: refused.known_epoch, ..reply }))
+        })?;
         let Greeting { syntax, stream, key, fields, wants, producer, claim, grant, welcome } = greeting;
         self.grant_access(grant);
         self.stage = SessionStage::Events;

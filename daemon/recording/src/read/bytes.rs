@@ -1,6 +1,7 @@
 //! The formats `bytes` and `text`: every byte is an event; a record holds a run of them.
 
 use crate::error::{SourceError, UsageError};
+use crate::fingerprint::Fingerprint;
 use crate::input::{InputFile, InputFiles};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
 use std::io::Read;
@@ -59,8 +60,9 @@ impl ByteRuns {
             };
             let rest = self.held.split_off(length);
             let run = std::mem::replace(&mut self.held, rest);
+            let print = Fingerprint::of_bytes(&run);
             let record = Record { data: Data::One(Datum::Bytes(run.into())), ..Record::default() };
-            return Ok(Some(Item { record, id: None, stream: None, file: file.name.clone(), line: 0 }));
+            return Ok(Some(Item { record, id: None, stream: None, file: file.name.clone(), line: 0, print }));
         }
         Ok(None)
     }

@@ -4,6 +4,7 @@ use super::cell;
 use crate::choice::chosen_for_value;
 use crate::encoding::mended;
 use crate::error::SourceError;
+use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
@@ -55,6 +56,7 @@ fn reading_of_lines(sample: &[Result<TextLine, SourceError>]) -> ColumnReading {
 
 fn item(line: TextLine, reading: &ColumnReading, odd: &OddityLog) -> Result<Item, SourceError> {
     let TextLine { text, file, number } = line;
+    let print = Fingerprint::of_bytes(text.as_bytes());
     let datum = match reading.kind {
         FieldKind::Number => cell::datum(text.trim(), VALUE, reading, Place { file: &file, line: number }, odd)?,
         FieldKind::Category | FieldKind::Text | FieldKind::Byte | FieldKind::Gap | FieldKind::Line => {
@@ -62,7 +64,7 @@ fn item(line: TextLine, reading: &ColumnReading, odd: &OddityLog) -> Result<Item
         }
     };
     let record = Record { data: Data::One(datum), ..Record::default() };
-    Ok(Item { record, id: None, stream: None, file, line: number })
+    Ok(Item { record, id: None, stream: None, file, line: number, print })
 }
 
 /// A line of a file.

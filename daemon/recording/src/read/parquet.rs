@@ -5,6 +5,7 @@ use super::leaf::{Leaf, LeafValue};
 use super::wire::{EventShaper, open_events};
 use crate::choice::chosen;
 use crate::error::SourceError;
+use crate::fingerprint::Fingerprint;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
@@ -200,7 +201,9 @@ impl ParquetRows {
             if let Some(row) = file.next_row()? {
                 let place = Place { file: &file.name, line: file.row };
                 let record = record(&file.leaves, &self.roles, row, place, &self.odd)?;
-                return Ok(Some(Item { record, id: None, stream: None, file: file.name.clone(), line: file.row }));
+                let print = Fingerprint::of_record(&record);
+                let (name, line) = (file.name.clone(), file.row);
+                return Ok(Some(Item { record, id: None, stream: None, file: name, line, print }));
             }
             let Some(mut next) = self.files.next()? else { break };
             let (next, _) = ParquetFile::open(&mut next, &self.files)?;

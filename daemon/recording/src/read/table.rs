@@ -5,6 +5,7 @@ use super::header::{column_names, is_header, is_remark, is_separator_line, separ
 use crate::compression::BoxedReader;
 use crate::encoding::mended;
 use crate::error::SourceError;
+use crate::fingerprint::Fingerprint;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SAMPLE_ROWS_MAX, SourceOptions, TableReading};
@@ -170,8 +171,8 @@ impl TableRows {
                 continue;
             }
             if let Some(record) = self.columns.record(&row, place)? {
-                let (file, line) = (file.name.clone(), place.line);
-                return Ok(Some(Item { record, id: None, stream: None, file, line }));
+                let (file, line, print) = (file.name.clone(), place.line, Fingerprint::of_texts(&row));
+                return Ok(Some(Item { record, id: None, stream: None, file, line, print }));
             }
         }
         Ok(None)

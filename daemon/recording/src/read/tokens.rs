@@ -4,6 +4,7 @@ use super::cell;
 use crate::choice::chosen_for_value;
 use crate::encoding::mended;
 use crate::error::SourceError;
+use crate::fingerprint::Fingerprint;
 use crate::format::Format;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
@@ -95,7 +96,8 @@ impl TokenEvents {
                     self.line_begun = false;
                 }
             }
-            return Ok(Some(Item { record, id: None, stream: None, file, line }));
+            let print = Fingerprint::of_bytes(&self.token);
+            return Ok(Some(Item { record, id: None, stream: None, file, line, print }));
         }
         Ok(None)
     }

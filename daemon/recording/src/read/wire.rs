@@ -4,6 +4,7 @@ use super::cell;
 use super::lines::{TextLine, TextLines};
 use crate::choice::{KindChoice, chosen};
 use crate::error::{SourceError, UsageError};
+use crate::fingerprint::Fingerprint;
 use crate::input::{InputFile, InputFiles};
 use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{Item, OpenedRecording, SourceOptions};
@@ -112,7 +113,8 @@ impl EventShaper {
         };
         match read {
             Ok(EventLine { stream, record, id, .. }) => {
-                Ok(Some(Item { record, id, stream, file: line.file.clone(), line: line.number }))
+                let print = Fingerprint::of_bytes(line.text.as_bytes());
+                Ok(Some(Item { record, id, stream, file: line.file.clone(), line: line.number, print }))
             }
             Err(SourceError::Data { refusal, .. }) => {
                 self.odd.note(OddityKind::LeftOut, line.place(), refusal, &line.text)?;
@@ -124,10 +126,10 @@ impl EventShaper {
 
     /// The event of a row of a table; none of a row that is left out.
     pub(crate) fn read_row(&mut self, item: Item) -> Result<Option<Item>, SourceError> {
-        let Item { record, id, stream, file, line } = item;
+        let Item { record, id, stream, file, line, print } = item;
         let place = Place { file: &file, line };
         match self.shape(EventLine { record, ..EventLine::default() }, place) {
-            Ok(EventLine { record, .. }) => Ok(Some(Item { record, id, stream, file, line })),
+            Ok(EventLine { record, .. }) => Ok(Some(Item { record, id, stream, file, line, print })),
             Err(SourceError::Data { refusal, .. }) => {
                 self.odd.note(OddityKind::LeftOut, place, refusal, "")?;
                 Ok(None)

@@ -1,18 +1,23 @@
 //! `surmise send`: events from files or standard input to a daemon.
 
+mod place;
+mod resuming;
+
 use crate::global::Global;
 use crate::next::in_one_line;
 use crate::recording::{RecordingArgs, fields, odd_lines, progress_bar};
 use crate::watch::outcome_line;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
+use place::{PLACE_MAX, place_of};
+use resuming::{Beginning, Errand, begin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
-use surmise_client::{Address, Client, ClientError, ClientOptions, SendProgress};
+use surmise_client::{Address, ClientError, ClientOptions, SendProgress};
 use surmise_event::{Field, Schema};
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
-use surmise_recording::{Item, Source, SourceError};
+use surmise_recording::Source;
 use surmise_screen::plural;
 use surmise_terminal::format::count;
 use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
@@ -27,12 +32,14 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "STREAM")]
     stream: Option<String>,
     /// The name under which the daemon remembers what it has; by default made of this host, the files and the stream,
-    /// so that sending the same files there again resumes. Standard input gets a new name every time.
+    /// so that sending the same files there again resumes, also when they have grown. Files that hold something else
+    /// by then are sent from their beginning, which is said. Standard input gets a new name every time.
     #[arg(long, value_name = "NAME")]
     producer: Option<String>,
-    /// The producer's epoch; a higher one starts afresh and shuts out the lower ones.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    epoch: u64,
+    /// The producer's epoch; a higher one starts afresh and shuts out the lower ones. By default the newest one that
+    /// the daemon knows, or the next one where files hold something else than was sent.
+    #[arg(long, value_name = "N")]
+    epoch: Option<u64>,
     /// What to print of every event: its outcome, or its outcome and the next prediction.
     #[arg(long, value_enum, value_name = "WHAT")]
     want: Option<WantedReplies>,
@@ -60,7 +67,8 @@ Examples:
   printf 'up\\ndown\\nup\\n' | surmise send --format lines --stream link --want next
 
 Every event is kept until the daemon has acknowledged it as durable. When the daemon goes away and comes
-back, sending resumes by itself without loss or duplicates.";
+back, sending resumes by itself without loss or duplicates. A file that has grown is sent from where it was; one that
+holds something else by now, as after a rotation, is sent from its beginning.";
 
 pub(crate) fn run(global: &Global, args: SendArgs) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -74,10 +82,11 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
     let address = global.address()?;
     let trusted_roots = if matches!(address, Address::Tls(_)) { Some(global.roots()?) } else { None };
     let known = known_schema(global, args);
-    let source = Source::open(&args.recording.options(known.clone()))?;
+    let how = args.recording.options(known.clone());
+    let source = Source::open(&how)?;
     let hello = Hello {
         producer: Some(args.producer.clone().unwrap_or_else(|| producer(args))),
-        epoch: args.epoch,
+        epoch: args.epoch.unwrap_or(1),
         token: global.token.clone(),
         stream: args.stream.clone(),
         want: match args.want {
@@ -97,18 +106,23 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
         replies: args.want.map(|_| replies),
         ..ClientOptions::default()
     };
-    let client = Client::connect_with(address, hello.clone(), options).await?;
-    let resumes = client.committed_at_start().map_or(String::new(), |c| format!("; resumes after record {}", count(c)));
+    let described = (args.recording.describe(&source), fields(source.schema()), source.notes().to_vec());
+    let (description, fields, notes) = described;
+    let (bytes_total, is_epoch_said) = (source.bytes_total(), args.epoch.is_some());
+    let errand = Errand { address, hello: hello.clone(), options, source: &how, is_epoch_said };
+    let beginning = begin(errand, source).await?;
+    let passed = beginning.passed;
+    let resumes = if passed > 0 { format!("; resumes after record {}", count(passed)) } else { String::new() };
     let to = args.stream.as_deref().map_or("the default stream".to_owned(), |s| format!("stream {s}"));
     let producer = hello.producer.unwrap_or_default();
-    eprintln!("sending {} to {to} at {} as {producer}{resumes}", args.recording.describe(&source), global.socket);
-    for note in std::iter::once(&fields(source.schema())).chain(source.notes()) {
+    eprintln!("sending {description} to {to} at {} as {producer}{resumes}", global.socket);
+    for note in std::iter::once(&fields).chain(&notes).chain(&beginning.notes) {
         eprintln!("{note}");
     }
     let printer = tokio::spawn(print_replies(inbox, global.json()));
     let start = Instant::now();
-    let odd = source.oddities();
-    let sent = pump(client, source).await;
+    let odd = beginning.odd.clone();
+    let sent = pump(beginning, bytes_total).await;
     odd_lines(&odd.list()).iter().for_each(|line| eprintln!("{line}"));
     let _ = printer.await;
     finish(global, sent, start.elapsed().as_secs_f64())
@@ -116,6 +130,7 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
 
 /// What came of sending a recording.
 struct SendOutcome {
+    epoch: u64,
     records: u64,
     skipped: u64,
     progress: SendProgress,
@@ -125,17 +140,21 @@ struct SendOutcome {
 
 /// Sends every record of the source, and waits for the last acknowledgement. An interrupt ends the reading, not the
 /// sending of what was read.
-async fn pump(mut client: Client, source: Source) -> SendOutcome {
-    let bar = progress_bar(source.bytes_total());
-    let ticker = tokio::spawn(tick(bar.clone(), source.bytes_counter(), client.follow()));
-    let mut items = read(source);
-    let mut sent =
-        SendOutcome { records: 0, skipped: 0, progress: SendProgress::default(), local: Vec::new(), fault: None };
+async fn pump(beginning: Beginning, bytes_total: Option<u64>) -> SendOutcome {
+    let Beginning { mut client, mut items, mut rest, mut read, passed, epoch, bytes, .. } = beginning;
+    let bar = progress_bar(bytes_total);
+    let ticker = tokio::spawn(tick(bar.clone(), bytes, client.follow()));
+    let (progress, local) = (SendProgress::default(), Vec::new());
+    let mut sent = SendOutcome { epoch, records: passed, skipped: passed, progress, local, fault: None };
     let mut interrupted = interrupts();
     loop {
-        let item = tokio::select! {
-            item = items.recv() => item,
-            _ = &mut interrupted => None,
+        let is_rest = rest.is_some();
+        let item = match rest.take() {
+            Some(rest) => Some(Ok(rest)),
+            None => tokio::select! {
+                item = items.recv() => item,
+                _ = &mut interrupted => None,
+            },
         };
         let item = match item {
             None => break,
@@ -145,9 +164,14 @@ async fn pump(mut client: Client, source: Source) -> SendOutcome {
                 break;
             }
         };
-        sent.records += 1;
+        sent.records += u64::from(!is_rest);
+        read.take(&item);
+        let Some(seq) = read.number() else {
+            sent.fault = Some(Failure::new(Exit::Data, format!("more than {} events; divide them", count(PLACE_MAX))));
+            break;
+        };
         let (id, stream) = (item.id.clone(), item.stream.clone());
-        let line = EventLine { seq: None, id, stream, record: item.record.clone() };
+        let line = EventLine { seq: Some(seq), id, stream, record: item.record.clone() };
         match client.send_line(line).await {
             Ok(_) => {}
             Err(ClientError::Record(r)) => sent.local.push((sent.records, item.refused(r).to_string())),
@@ -157,7 +181,6 @@ async fn pump(mut client: Client, source: Source) -> SendOutcome {
             }
         }
     }
-    sent.skipped = client.skipped();
     sent.progress = client.progress();
     match client.close().await {
         Ok(p) => sent.progress = p,
@@ -181,19 +204,6 @@ fn interrupts() -> oneshot::Receiver<()> {
     rx
 }
 
-/// Reads the source on a thread of its own, as reading may wait.
-fn read(source: Source) -> mpsc::Receiver<Result<Item, SourceError>> {
-    let (tx, rx) = mpsc::channel(1024);
-    tokio::task::spawn_blocking(move || {
-        for item in source {
-            if tx.blocking_send(item).is_err() {
-                break;
-            }
-        }
-    });
-    rx
-}
-
 /// Keeps the progress bar up to date.
 async fn tick(bar: ProgressBar, bytes: Arc<AtomicU64>, follow: watch::Receiver<SendProgress>) {
     let mut every = tokio::time::interval(Duration::from_millis(200));
@@ -201,13 +211,16 @@ async fn tick(bar: ProgressBar, bytes: Arc<AtomicU64>, follow: watch::Receiver<S
         every.tick().await;
         let state = if follow.borrow().connected { "" } else { "  reconnecting…" };
         bar.set_position(bytes.load(Ordering::Relaxed));
-        bar.set_message(format!("{} durable{state}", count(follow.borrow().settled.unwrap_or(0))));
+        bar.set_message(format!("{} durable{state}", count(follow.borrow().acked.map_or(0, place_of))));
     }
 }
 
 async fn print_replies(mut inbox: mpsc::Receiver<Reply>, json: bool) {
     let paint = Paint::stdout();
-    while let Some(reply) = inbox.recv().await {
+    while let Some(mut reply) = inbox.recv().await {
+        if let Reply::Outcome(outcome) = &mut reply {
+            outcome.seq = outcome.seq.map(place_of);
+        }
         let line = match &reply {
             Reply::Outcome(o) if json => serde_json::to_string(o).unwrap_or_default(),
             Reply::Outcome(o) => match &o.next {
@@ -225,11 +238,14 @@ async fn print_replies(mut inbox: mpsc::Receiver<Reply>, json: bool) {
 }
 
 fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failure> {
-    let SendOutcome { records, skipped, progress: p, local, fault } = sent;
+    let SendOutcome { epoch, records, skipped, progress: mut p, local, fault } = sent;
+    for refusal in &mut p.refusals {
+        refusal.seq = refusal.seq.map(place_of);
+    }
     let refused = p.refused + local.len() as u64;
     let summary = serde_json::json!({
-        "records": records, "skipped": skipped, "durable_through": p.acked, "duplicates": p.duplicates,
-        "refused": refused, "reconnects": p.reconnects, "seconds": seconds,
+        "records": records, "skipped": skipped, "durable_through": p.acked.map(place_of), "epoch": epoch,
+        "duplicates": p.duplicates, "refused": refused, "reconnects": p.reconnects, "seconds": seconds,
     });
     for (n, e) in local.iter().take(20) {
         eprintln!("refused: record {n}: {e}");

@@ -1,0 +1,139 @@
+//! How sending begins: with the records that the daemon does not have yet, or with all of them where what is read is
+//! not what was sent before.
+
+use super::place::{Likeness, ReadSoFar, divide, place_of};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use surmise_client::{Address, Client, ClientError, ClientOptions};
+use surmise_protocol::Hello;
+use surmise_recording::{Item, OddityLog, Source, SourceError, SourceOptions};
+use surmise_screen::plural;
+use surmise_terminal::{Exit, Failure};
+use tokio::sync::mpsc;
+
+/// Records as they are read.
+pub(super) type ItemReceiver = mpsc::Receiver<Result<Item, SourceError>>;
+
+/// What is sent, and where.
+pub(super) struct Errand<'a> {
+    pub(super) address: Address,
+    pub(super) hello: Hello,
+    pub(super) options: ClientOptions,
+    /// How the recording is opened.
+    pub(super) source: &'a SourceOptions,
+    /// Whether the epoch of the hello was said, and stays as it is.
+    pub(super) is_epoch_said: bool,
+}
+
+/// A connection, and the records that the daemon does not have.
+pub(super) struct Beginning {
+    pub(super) client: Client,
+    pub(super) items: ItemReceiver,
+    /// The part of a run of bytes that the daemon does not have, which comes before `items`.
+    pub(super) rest: Option<Item>,
+    /// What the daemon has.
+    pub(super) read: ReadSoFar,
+    /// Records that were read of what it has.
+    pub(super) passed: u64,
+    /// The epoch that is sent as.
+    pub(super) epoch: u64,
+    /// What a person should know, a line each.
+    pub(super) notes: Vec<String>,
+    pub(super) odd: OddityLog,
+    pub(super) bytes: Arc<AtomicU64>,
+}
+
+/// Connects, and reads up to where the daemon has what is read.
+pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<Beginning, Failure> {
+    let Errand { address, mut hello, options, source: how, is_epoch_said } = errand;
+    let client = connect(&address, &mut hello, &options, is_epoch_said).await?;
+    let committed = client.committed_at_start();
+    let mut beginning = Beginning::new(client, source, hello.epoch);
+    let Some(committed) = committed else { return Ok(beginning) };
+    let Some(fault) = beginning.pass_over(committed).await? else { return Ok(beginning) };
+    let producer = hello.producer.clone().unwrap_or_default();
+    if is_epoch_said || !can_be_read_again(how) {
+        let reason =
+            format!("{fault} as {producer}; --epoch {}, or another --producer, sends all of it", hello.epoch + 1);
+        return Err(Failure::new(Exit::Data, reason));
+    }
+    hello.epoch += 1;
+    drop(beginning);
+    let client = connect(&address, &mut hello, &options, false).await?;
+    if client.committed_at_start().is_some() {
+        let reason = format!("somebody else sends as {producer}, too; give each sender a --producer of its own");
+        return Err(Failure::new(Exit::Data, reason));
+    }
+    let mut beginning = Beginning::new(client, Source::open(how)?, hello.epoch);
+    beginning.notes.push(format!("{fault} as {producer}; all of it is sent, as epoch {}", hello.epoch));
+    Ok(beginning)
+}
+
+/// Connects in the epoch of the hello, or in the newest one where that is older and was not said.
+async fn connect(
+    address: &Address,
+    hello: &mut Hello,
+    options: &ClientOptions,
+    is_epoch_said: bool,
+) -> Result<Client, ClientError> {
+    match Client::connect_with(address.clone(), hello.clone(), options.clone()).await {
+        Err(ClientError::Refused(refused)) if !is_epoch_said && refused.known_epoch > Some(hello.epoch) => {
+            hello.epoch = refused.known_epoch.unwrap_or(hello.epoch);
+            Client::connect_with(address.clone(), hello.clone(), options.clone()).await
+        }
+        connected => connected,
+    }
+}
+
+/// Whether every one of the files is there to be read from its beginning again.
+fn can_be_read_again(how: &SourceOptions) -> bool {
+    !how.files.is_empty() && how.files.iter().all(|file| file.as_os_str() != "-" && file.is_file())
+}
+
+impl Beginning {
+    fn new(client: Client, source: Source, epoch: u64) -> Beginning {
+        let (odd, bytes) = (source.oddities(), source.bytes_counter());
+        let (items, read) = (read_ahead(source), ReadSoFar::default());
+        Beginning { client, items, rest: None, read, passed: 0, epoch, notes: Vec::new(), odd, bytes }
+    }
+
+    /// Reads what the daemon has. Returns in what way that is something else, if it is.
+    async fn pass_over(&mut self, committed: u64) -> Result<Option<String>, Failure> {
+        let there = place_of(committed);
+        while self.read.place() < there {
+            let Some(item) = self.items.recv().await else {
+                // what is empty by now has nothing that could be left out
+                let is_empty = self.read.place() == 0;
+                return Ok(
+                    (!is_empty).then(|| format!("this is less than the {} sent before", plural(there, "record")))
+                );
+            };
+            let (item, rest) = divide(item?, there - self.read.place());
+            self.read.take(&item);
+            self.passed += 1;
+            self.rest = rest;
+        }
+        Ok(match self.read.likeness(committed) {
+            Likeness::Same => None,
+            Likeness::LatestDiffers => {
+                let note = format!("record {there} was not whole when it was sent, and is not sent again");
+                self.notes.push(note);
+                None
+            }
+            Likeness::Other => Some("this is something else than was sent before".into()),
+        })
+    }
+}
+
+/// Reads the source on a thread of its own, as reading may wait.
+fn read_ahead(source: Source) -> ItemReceiver {
+    let (tx, rx) = mpsc::channel(1024);
+    tokio::task::spawn_blocking(move || {
+        for item in source {
+            if tx.blocking_send(item).is_err() {
+                break;
+            }
+        }
+    });
+    rx
+}
