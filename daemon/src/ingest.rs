@@ -21,7 +21,7 @@ use numbering::{Assignment, Numbering};
 use std::sync::Arc;
 use surmise_config::{LimitsTable, check_stream_name};
 use surmise_event::{Data, Refusal, RefusalCode, format_time};
-use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_cloud_event, parse_line, parse_plain};
+use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_cloud_event, parse_line, parse_plain, seq_of};
 
 /// Lines of one chunk, which go to the owners together.
 ///
@@ -198,7 +198,12 @@ impl Intake {
             CutLine::Whole(text) if self.syntax == LineSyntax::Plain => parse_plain(text),
             CutLine::Whole(text) => parse_line(text),
         };
-        self.take_parsed(parsed, bytes, arrival_us, chunk);
+        // a producer waits to be told of its number, so it is told even where nothing else can be read
+        let seq = match &parsed {
+            Err(_) if self.syntax != LineSyntax::Bare => seq_of(line.bytes()),
+            Err(_) | Ok(_) => None,
+        };
+        self.take_parsed(parsed, seq, bytes, arrival_us, chunk);
     }
 
     /// Reads one event of `bytes` bytes into a chunk, which its source has parsed or refused itself.
@@ -211,13 +216,14 @@ impl Intake {
     ) {
         self.lines_read += 1;
         chunk.lines += 1;
-        self.take_parsed(parsed.map(ProducerLine::Event), bytes, arrival_us, chunk);
+        self.take_parsed(parsed.map(ProducerLine::Event), None, bytes, arrival_us, chunk);
     }
 
-    /// Puts a line that was parsed, or could not be, into a chunk.
+    /// Puts a line that was parsed, or could not be, into a chunk. `seq` is the number of one that could not be.
     fn take_parsed(
         &mut self,
         parsed: Result<ProducerLine, Refusal>,
+        seq: Option<u64>,
         bytes: usize,
         arrival_us: i64,
         chunk: &mut LineChunk,
@@ -235,7 +241,7 @@ impl Intake {
                 if self.syntax == LineSyntax::Bare {
                     self.numbering.skip();
                 }
-                chunk.refuse(self.lines_read, None, refusal);
+                chunk.refuse(self.lines_read, seq, refusal);
             }
         }
     }

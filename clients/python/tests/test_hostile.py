@@ -306,6 +306,24 @@ def test_a_fatal_refusal_is_final_and_a_passing_one_is_not() -> None:
             producer.abort()
 
 
+def test_a_refusal_that_names_no_event_ends_the_producer() -> None:
+    """Nobody could tell which event it is about, and that one would be waited for without end."""
+
+    def script(talk: Conversation) -> None:
+        talk.welcome()
+        talk.line()
+        talk.say({"error": {"code": "not_finite", "field": "data", "reason": "too large", "fatal": False}})
+        talk.line()
+
+    with Peer(script) as peer:
+        producer = Producer("web", peer.address)
+        producer.send("a")
+        with pytest.raises(RefusedError) as caught:
+            producer.flush(30)
+        assert caught.value.code == "not_finite"
+        producer.abort()
+
+
 def test_a_hello_that_comes_late_fences_its_own_producer_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow daemon meets the hello of an attempt that was given up after that of the next one."""
     monkeypatch.setattr(_connection, "WELCOME_TIME_MAX", 0.2)

@@ -181,6 +181,18 @@ def test_a_higher_epoch_fences_the_lower_one(daemon: Daemon, stream: str) -> Non
     old.abort()
 
 
+def test_a_number_that_no_daemon_reads_is_refused_by_its_event(daemon: Daemon, client: Client, stream: str) -> None:
+    with daemon.producer(stream) as producer:
+        producer.send(1.0)
+        number = producer.send({"a": 10**400})
+        producer.send(2.0)
+        last = producer.send(10**400)
+        progress = producer.flush(30)
+    assert [refusal.seq for refusal in progress.refusals] == [number, last]
+    assert {refusal.code for refusal in progress.refusals} == {"not_finite"}
+    assert client.status(stream).offset == 2
+
+
 def test_what_cannot_be_wanted_is_refused(daemon: Daemon, stream: str) -> None:
     for wrong in (("acks",), "ack"):
         with pytest.raises(ValueError, match="want"):

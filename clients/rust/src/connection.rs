@@ -258,9 +258,9 @@ impl ConnectionTask {
             }
             Reply::Error(e) if e.fatal => return Some(Ended::Failed(ClientError::Refused(e.clone()))),
             Reply::Error(e) => {
-                if let Some(seq) = e.seq {
-                    self.window.refuse(seq);
-                }
+                // an event that nobody can name would be waited for without end
+                let Some(seq) = e.seq else { return Some(Ended::Failed(ClientError::Refused(e.clone()))) };
+                self.window.refuse(seq);
                 let settled = self.window.settled();
                 self.progress.send_modify(|progress| {
                     progress.note_refusal(e);

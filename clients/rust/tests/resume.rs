@@ -74,9 +74,10 @@ impl FaultyServer {
     /// Receives an event, and perhaps commits those that are pending.
     fn receive(&mut self, session: &mut Session, event: EventLine) -> Result<(), Broken> {
         let seq = event.seq.unwrap();
-        if event.record.key.as_deref() == Some("bad") {
+        if matches!(event.record.key.as_deref(), Some("bad" | "nameless")) {
             let refusal = Refusal::new(RefusalCode::WrongType, "key", "bad");
-            Reply::Error(ErrorReply::new(refusal, Some(seq), None)).write_line(&mut session.out);
+            let named = Some(seq).filter(|_| event.record.key.as_deref() == Some("bad"));
+            Reply::Error(ErrorReply::new(refusal, named, None)).write_line(&mut session.out);
         } else {
             session.pending.push((seq, event.record));
         }
@@ -243,6 +244,16 @@ async fn an_acknowledged_refusal_is_nothing_that_the_daemon_has() {
     server.lock().unwrap().break_every = 0;
     let p = client.close().await.unwrap();
     assert!(p.reconnects > 0 && p.acked == Some(3), "{p:?}");
+}
+
+/// Nobody could tell which event such a refusal is about, and that one would be waited for without end.
+#[tokio::test]
+async fn a_refusal_that_names_no_event_ends_the_client() {
+    let address = tcp(SharedServer::default()).await;
+    let mut client = Client::connect_with(address, Hello::new("p", "s"), impatient()).await.unwrap();
+    client.send(Record { key: Some("nameless".into()), ..record(1) }).await.unwrap();
+    let flushed = tokio::time::timeout(Duration::from_secs(30), client.flush()).await.expect("it does not wait");
+    assert!(matches!(flushed, Err(ClientError::Refused(refused)) if refused.seq.is_none()));
 }
 
 #[tokio::test]

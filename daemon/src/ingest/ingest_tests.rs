@@ -104,9 +104,9 @@ proptest! {
         let bytes = lines.join(&b'\n');
         let not_blank = |line: &&[u8]| line.len() > LINE_BYTES_MAX || !line.iter().all(u8::is_ascii_whitespace);
         let expected = bytes.split(|byte| *byte == b'\n').filter(not_blank).count();
-        let mut bare = intake(Door::EventSocket, LineSyntax::Bare);
         prop_assert_eq!(read(&mut intake(Door::Http, LineSyntax::Plain), &[&bytes]).len(), expected);
         prop_assert_eq!(read(&mut intake(Door::EventSocket, LineSyntax::Json), &[&bytes]).len(), expected);
+        let mut bare = intake(Door::EventSocket, LineSyntax::Bare);
         // of bare lines the blank ones are events, too; only what follows the last line end may be nothing
         let all = bytes.split(|byte| *byte == b'\n').count() - usize::from(bytes.last().is_none_or(|b| *b == b'\n'));
         prop_assert_eq!(read(&mut bare, &[&bytes]).len(), all);
@@ -140,6 +140,20 @@ fn an_event_takes_what_it_does_not_say_from_its_sender() {
     let data = Data::One(Datum::Text("up".into()));
     let record = Record { key: Some("host-1".into()), arrival_us: Some(ARRIVAL_US), data, ..Record::default() };
     assert_eq!(results, [(1, LineResult::Accepted { stream: "log".into(), record, seq: None, bytes: 2 })]);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_refused_by_its_number() {
+    let mut intake = intake(Door::EventSocket, LineSyntax::Json);
+    let mut cutter = LineCutter::new(1000);
+    let digits = "1".repeat(400);
+    for line in [format!(r#"{{"seq":7,"data":{digits}}}"#), r#"{"seq":8,"data":{"#.to_owned(), "up".to_owned()] {
+        cutter.buffer().extend_from_slice(format!("{line}\n").as_bytes());
+    }
+    let chunk = intake.read_chunk(&mut cutter, InputEnd::Open, ARRIVAL_US);
+    let refused: Vec<_> = chunk.refusals.iter().map(|refused| (refused.seq, refused.refusal.code)).collect();
+    let codes = [RefusalCode::NotFinite, RefusalCode::BadJson, RefusalCode::BadJson];
+    assert_eq!(refused, [Some(7), Some(8), None].into_iter().zip(codes).collect::<Vec<_>>());
 }
 
 #[test]

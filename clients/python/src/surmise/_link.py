@@ -210,11 +210,11 @@ class Link:
     def _handle_refusal(self, refusal: Refusal) -> Optional[Refusal]:
         if refusal.may_pass:
             return refusal
-        if refusal.fatal:
+        # an event that nobody can name would be waited for without end
+        if refusal.fatal or refusal.seq is None:
             raise RefusedError(refusal.code, refusal.field, refusal.reason)
         with self.lock:
-            if refusal.seq is not None:
-                self.window.refuse(refusal.seq)
+            self.window.refuse(refusal.seq)
             self.progress.note_refusal(refusal)
             self.progress.note_settled(self.window.settled)
         if self.options.on_refusal is not None:
