@@ -100,6 +100,25 @@ def test_a_classifier_learns_what_follows_from_x() -> None:
     assert not daemon.directory.exists()
 
 
+def test_a_classifier_takes_fields_that_it_has_not_seen() -> None:
+    """As River's own do: a new field says nothing in a question until it was learnt."""
+    with SurmiseClassifier(options=SMALL) as model:
+        hits = 0
+        for i in range(600):
+            x: dict[str, Any] = {"a": i % 7}
+            if i >= 100:
+                x = {"late": "uv"[i % 2], "vector": [1.0, 2.0], **x}
+            if i == 300:
+                x["a"] = "a text where numbers were"
+            y = i % 2 == 0
+            assert sum(model.predict_proba_one(x).values()) < 1 + 1e-9
+            if i >= 500:
+                hits += model.predict_one(x) == y
+            model.learn_one(x, y)
+        assert hits > 90
+        assert model.predict_one({"never": 1}) in (True, False)
+
+
 def test_a_classifier_learns_sequences_by_their_keys() -> None:
     with SurmiseClassifier(key="session", options=SMALL) as model:
         for i in range(600):

@@ -58,6 +58,10 @@ class SurmiseClassifier(_Classifier):
     ends with the model (`close`, or the end of a `with` block); otherwise it learns in a stream of that daemon, whose
     configuration gives it the target: `[streams."river"] model = { target = "y" }`.
 
+    The fields of `x` may be others from event to event, as for River's own classifiers. One that comes for the first
+    time is learnt from then on; in a question it is left out until an event with it was learnt, as it says nothing
+    before. So is a value of another kind than its field has held.
+
     A prediction reflects every event that was learnt before it: it waits until the daemon answers from that state,
     which takes some milliseconds. With `exact=False` it may lack the latest few. `score_many` is exact and waits for
     nothing.
@@ -244,15 +248,26 @@ class SurmiseClassifier(_Classifier):
         assert self._client is not None and self._producer is not None, "a model that is open has both"
         for is_last in (False, True):
             try:
-                if data or time is not None:
-                    return self._client.predict(self.stream, data, key=key, time=time, top=_CLASSES_MAX)
-                return self._client.next(self.stream, key=key, top=_CLASSES_MAX)
+                return self._answer_known(dict(data), key, time)
             except ProblemError as error:
                 if error.status != 404 or (is_last and self._labels):
                     raise
             # a stream is known once its first event is durable
             self._producer.flush()
         return None
+
+    def _answer_known(self, data: dict[str, Any], key: Optional[str], time: Any) -> Prediction:
+        """Ask with those of the fields that the stream knows."""
+        assert self._client is not None, "a model that is open has a client"
+        while data or time is not None:
+            try:
+                return self._client.predict(self.stream, data, key=key, time=time, top=_CLASSES_MAX)
+            except ProblemError as error:
+                unknown = _field_of(error, data) if error.code == "unknown_field" else None
+                if unknown is None:
+                    raise
+                del data[unknown]
+        return self._client.next(self.stream, key=key, top=_CLASSES_MAX)
 
     def _catch_up(self) -> None:
         """Wait until the daemon has learnt everything that was sent."""
@@ -282,6 +297,14 @@ def _check_refused(producer: Producer) -> None:
     refusals = producer.progress.refusals
     if refusals:
         raise RefusedError(refusals[0].code, refusals[0].field, refusals[0].reason)
+
+
+def _field_of(error: ProblemError, data: Mapping[str, Any]) -> Optional[str]:
+    """Name the field of an event that the daemon does not know: itself, or where it would put its value."""
+    told = error.field or ""
+    # what does not fit a field stands beside it, and a vector is as many fields
+    names = (told, told.rpartition(".")[0], told.partition("[")[0])
+    return next((name for name in names if name in data), None)
 
 
 def _kind(value: Any) -> str:
