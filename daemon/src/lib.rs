@@ -31,6 +31,7 @@ mod event_times;
 mod fault;
 mod feed;
 mod fencing;
+mod field_fit;
 mod first_learner;
 mod flows;
 mod following;

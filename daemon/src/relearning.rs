@@ -2,6 +2,7 @@
 //! goes on.
 
 use crate::event_times::EventTimes;
+use crate::field_fit::FieldFit;
 use crate::first_learner::first_learner_at_hand;
 use crate::forgetting::{Forgetting, Forgotten};
 use crate::forgetting_scan::ForgettingScan;
@@ -14,7 +15,7 @@ use crate::stream::NO_LIMITS;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use surmise_event::{Data, Feedback, Limits, Outcome, Record, RefusalCode};
+use surmise_event::{Data, Feedback, Field, Limits, Outcome, Record, RefusalCode};
 use surmise_learner::{Learner, LearnerError, PagesError};
 use surmise_protocol::AlarmEvent;
 use surmise_store::group::{Decoded, Logged};
@@ -87,6 +88,8 @@ pub struct Relearning {
     pub learnt: u64,
     /// Events refused.
     pub refused: RefusalCounts,
+    /// How the fields that get another kind fit it.
+    pub fits: Vec<FieldFit>,
     /// The times of the events learnt.
     pub times: EventTimes,
 }
@@ -130,8 +133,14 @@ impl Relearning {
             forgetting: None,
             learnt: 0,
             refused: RefusalCounts::default(),
+            fits: Vec::new(),
             times: EventTimes::default(),
         })
+    }
+
+    /// Counts from here on how the values of fields fit their kinds.
+    pub fn count_fits(&mut self, fields: &[Field]) {
+        self.fits = fields.iter().filter(|field| field.kind.is_sent()).cloned().map(FieldFit::new).collect();
     }
 
     /// Begins to learn the log of stream `old` without some of its events, into a log of stream `entry`, which the
@@ -289,7 +298,11 @@ impl Relearning {
             }
             return Ok(false);
         };
-        let event = match self.learner.bind(&record, &self.limits) {
+        let bound = self.learner.bind(&record, &self.limits);
+        for fit in &mut self.fits {
+            fit.count(&record, self.learner.schema(), bound.as_ref().ok());
+        }
+        let event = match bound {
             Ok(event) => event,
             // nobody asked to forget it
             Err(refusal) if self.forgetting.is_some() && !matches!(record.data, Data::Feedback(_)) => {

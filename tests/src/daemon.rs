@@ -238,8 +238,17 @@ impl TestDaemon {
 
     /// POST; the status and the body as JSON.
     pub fn post(&self, path: &str, body: &[u8]) -> (u16, Value) {
+        self.post_as("application/x-ndjson", path, body)
+    }
+
+    /// The status and the answer of a POST of JSON.
+    pub fn post_json(&self, path: &str, body: &[u8]) -> (u16, Value) {
+        self.post_as("application/json", path, body)
+    }
+
+    fn post_as(&self, kind: &str, path: &str, body: &[u8]) -> (u16, Value) {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = agent.post(format!("http://{}{path}", self.http)).header("Content-Type", "application/x-ndjson");
+        let request = agent.post(format!("http://{}{path}", self.http)).header("Content-Type", kind);
         let mut r = request.send(body).expect("the daemon answers");
         let body = r.body_mut().read_to_string().expect("the answer is text");
         (r.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::Null))

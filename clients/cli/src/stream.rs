@@ -92,7 +92,7 @@ enum StreamCommand {
     Schema {
         /// The stream.
         stream: String,
-        /// A field that is new or gets another kind: category, number, text, line, byte or gap.
+        /// A field that gets another kind: category, number, text, line, byte or gap.
         #[arg(long = "field", value_name = "NAME:KIND")]
         fields: Vec<String>,
         /// Refuse records with other fields.
@@ -101,6 +101,9 @@ enum StreamCommand {
         /// Take records with other fields.
         #[arg(long)]
         open: bool,
+        /// Declare fields, too, that no event had yet.
+        #[arg(long, requires = "fields")]
+        new_fields: bool,
     },
 }
 
@@ -125,8 +128,11 @@ pub(crate) fn run(global: &Global, args: &StreamArgs) -> Result<(), Failure> {
             http.post(&of(stream, "/undo"), &query)?
         }
         StreamCommand::Rename { stream, to } => http.post(&of(stream, "/rename"), &[("to", to.clone())])?,
-        StreamCommand::Schema { stream, fields, closed, open } => {
-            let change = schema_change(fields, (*closed || *open).then_some(*closed))?;
+        StreamCommand::Schema { stream, fields, closed, open, new_fields } => {
+            let mut change = schema_change(fields, (*closed || *open).then_some(*closed))?;
+            if *new_fields {
+                change["new_fields"] = true.into();
+            }
             http.post_json(&of(stream, "/schema"), &change)?
         }
     };

@@ -942,6 +942,8 @@ export interface SchemaChange {
   closed: boolean | null;
   /** Fields that are new or get another kind. */
   fields: Field[];
+  /** Whether fields may be among these that no event of the stream had yet. */
+  new_fields: boolean;
 }
 
 /** What a source reads. */

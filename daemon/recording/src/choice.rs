@@ -62,7 +62,9 @@ impl FromStr for FieldChoice {
             Some((_, kind)) => Ok(FieldChoice { name: name.into(), kind }),
             None => Err(UnknownFieldChoice::Kind {
                 kind: word.to_owned(),
-                hint: suggest(word, KINDS.map(|(known, _)| known))
+                hint: FieldKind::meant_by(word)
+                    .map(FieldKind::name)
+                    .or_else(|| suggest(word, KINDS.map(|(known, _)| known)))
                     .map_or(String::new(), |known| format!("did you mean {known}? ")),
             }),
         }
@@ -116,6 +118,8 @@ mod tests {
         assert_eq!("x:ignore".parse(), Ok(FieldChoice { name: "x".into(), kind: KindChoice::Ignore }));
         let error = "x:categry".parse::<FieldChoice>().unwrap_err().to_string();
         assert!(error.contains("did you mean category?"), "{error}");
+        let error = "x:int".parse::<FieldChoice>().unwrap_err().to_string();
+        assert!(error.contains("did you mean number?"), "{error}");
         assert!("x".parse::<FieldChoice>().is_err() && ":number".parse::<FieldChoice>().is_err());
     }
 }

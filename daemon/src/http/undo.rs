@@ -131,13 +131,14 @@ pub async fn schema(
 ) -> Result<Response, ProblemResponse> {
     let read = serde_json::from_slice::<SchemaChange>(&body);
     let asked = read.map_err(|e| ProblemResponse::bad_request("body", format!("the change cannot be read: {e}")))?;
-    if asked == SchemaChange::default() {
+    if asked.fields.is_empty() && asked.closed.is_none() {
         let detail = "say what is to change: fields, each with name and kind, or closed";
         return Err(ProblemResponse::bad_request("body", detail));
     }
     let kinds = asked.fields.iter().map(|field| format!(" {}:{}", field.name, field.kind.name()));
     let closed = asked.closed.map_or(String::new(), |closed| format!(" closed={closed}"));
-    let parameters = kinds.collect::<String>() + &closed;
+    let new_fields = if asked.new_fields { " new_fields" } else { "" };
+    let parameters = kinds.collect::<String>() + &closed + new_fields;
     made(&hub, &who, "stream schema", &stream, parameters, StreamChange::Schema(asked)).await
 }
 
@@ -246,7 +247,10 @@ impl From<UndoError> for ProblemResponse {
             }
             UndoError::Relearn(RelearnError::Dependent { .. }) => (409, "kept events depend on it"),
             UndoError::Store(e) | UndoError::Relearn(RelearnError::Store(e)) if e.is_no_room() => (507, "disk full"),
-            UndoError::ClosedWithoutFields(_) | UndoError::Relearn(RelearnError::Schema(_)) => (422, "schema refused"),
+            UndoError::ClosedWithoutFields(_)
+            | UndoError::UnknownField { .. }
+            | UndoError::NothingFits { .. }
+            | UndoError::Relearn(RelearnError::Schema(_)) => (422, "schema refused"),
             UndoError::Owner(_) | UndoError::NotDurable => (503, "unavailable"),
             UndoError::Relearn(_)
             | UndoError::Learner(_)

@@ -37,4 +37,7 @@ pub struct SchemaChange {
     /// Whether other fields than those of the schema are refused from now on; as before if it is left out.
     #[serde(default)]
     pub closed: Option<bool>,
+    /// Whether fields may be among these that no event of the stream had yet.
+    #[serde(default)]
+    pub new_fields: bool,
 }

@@ -26,6 +26,30 @@ pub enum UndoError {
     /// A closed schema without fields would refuse everything.
     #[error("nothing is known of the fields of {0:?} yet, and a closed schema without fields would refuse every event")]
     ClosedWithoutFields(String),
+    /// The schema would have a field that no event had.
+    #[error(
+        "no event of {stream:?} has a field {field:?} yet; {hint}. A field that is to come is declared with          \"new_fields\": true (--new-fields)"
+    )]
+    UnknownField {
+        /// The name of the stream.
+        stream: String,
+        /// The field.
+        field: String,
+        /// The field that may be meant, or those that there are.
+        hint: String,
+    },
+    /// None of the values of a field can be what it is to hold.
+    #[error("none of the {events} events of {stream:?} that have the field {field:?} has a {kind} there")]
+    NothingFits {
+        /// The name of the stream.
+        stream: String,
+        /// The field.
+        field: String,
+        /// What it was to hold.
+        kind: &'static str,
+        /// How many events have a value there.
+        events: u64,
+    },
     /// No event of the stream is what is to be forgotten.
     #[error("{0:?} has no such events, so nothing is forgotten")]
     NothingToForget(String),

@@ -6,6 +6,7 @@ use super::clearing::{KeptStream, Retention, kept_streams};
 use super::error::UndoError;
 use super::replacement::{Starting, WrittenReplacement, write_replacement};
 use super::subject::Subject;
+use crate::field_fit::FieldFit;
 use crate::forgetting::Forgotten;
 use crate::owner::OwnedStream;
 use crate::producers::ProducerBounds;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_event::{Field, Limits, Schema};
+use surmise_protocol::suggest;
 use surmise_store::{CheckpointMeta, LogPart, StoreError, StreamEnd, StreamEntry};
 
 /// The part of a change that was made before the stream is held.
@@ -65,13 +67,21 @@ pub fn prepare(subject: &Subject, change: StreamChange, means: &Means<'_>) -> Re
             Prepared::Restore(found.ok_or(UndoError::NoCheckpoint { stream, generation })?)
         }
         StreamChange::Schema(change) => {
+            check_known(subject, &change)?;
             let schema = changed_schema(subject, &change);
             if schema.closed && schema.fields.is_empty() {
                 return Err(UndoError::ClosedWithoutFields(subject.name.to_string()));
             }
             let entry = replacement_entry(subject, schema, means);
             let mut relearning = Relearning::begin(entry, &subject.entry, means.services, means.limits)?;
+            relearning.count_fits(&change.fields);
             relearning.follow(&*subject.storage)?;
+            if let Some(FieldFit { field, other, .. }) =
+                relearning.fits.iter().find(|fit| fit.held == 0 && fit.other > 0)
+            {
+                let (stream, field, kind) = (subject.name.to_string(), field.name.clone(), field.kind.name());
+                return Err(UndoError::NothingFits { stream, field, kind, events: *other });
+            }
             Prepared::Relearnt(Box::new(relearning))
         }
         StreamChange::Forget(forgotten) => Prepared::Relearnt(Box::new(relearn_without(subject, forgotten, means)?)),
@@ -123,6 +133,23 @@ fn bring_back(subject: &Subject, epoch: Option<u32>, means: &Means<'_>) -> Resul
         false => Err(UndoError::NotWhole { stream: subject.name.to_string(), found, end: end.offset }),
     }
 }
+
+/// Makes sure that the fields of a change are known, unless it may declare others. A gap is computed from times.
+fn check_known(subject: &Subject, change: &SchemaChange) -> Result<(), UndoError> {
+    let known = subject.view.schema.load();
+    let is_unknown = |field: &&Field| known.position(&field.name).is_none() && field.kind.is_sent();
+    let Some(field) = change.fields.iter().find(is_unknown).filter(|_| !change.new_fields) else { return Ok(()) };
+    let names = || known.fields.iter().map(|field| &*field.name);
+    let hint = match suggest(&field.name, names()) {
+        Some(name) => format!("did you mean {name:?}?"),
+        None if known.fields.is_empty() => "nothing is known of its fields".to_owned(),
+        None => format!("there are {}", names().take(FIELDS_NAMED_MAX).collect::<Vec<_>>().join(", ")),
+    };
+    Err(UndoError::UnknownField { stream: subject.name.to_string(), field: field.name.clone(), hint })
+}
+
+/// Fields that a refusal names.
+const FIELDS_NAMED_MAX: usize = 20;
 
 /// The schema after a change: declared fields keep their places, and what is inferred is inferred anew. A schema
 /// that is closed has all fields that the stream knows, but for those that stood beside a field which has another

@@ -1,5 +1,6 @@
 //! The schema of a stream: its fields, and what each of them holds.
 
+use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 use surmise_state::{Persist, State, StateError};
 
@@ -24,7 +25,7 @@ pub const GAP: &str = "gap";
 /// 4. `surmise-recording` and `surmise-evaluation`: how cells and lines are read as values of the kind, and which
 ///    simple predictors it is compared with;
 /// 5. the words: `kinds:` in `config/surmised.toml`, and the README's glossary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum FieldKind {
@@ -33,7 +34,6 @@ pub enum FieldKind {
     /// A number.
     Number,
     /// Text, predicted byte by byte.
-    #[serde(alias = "bytes")]
     Text,
     /// A byte of an endless sequence: every byte is an event of its own.
     Byte,
@@ -45,8 +45,28 @@ pub enum FieldKind {
 
 /// A word that names no kind of field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a kind of field; kinds are category, number, text (or bytes), byte, gap, line")]
+#[error(
+    "{0:?} is not a kind of field; {hint}kinds are category, number, text (or bytes), byte, gap, line",
+    hint = FieldKind::meant_by(.0).map_or(String::new(), |kind| format!("did you mean {}? ", kind.name()))
+)]
 pub struct UnknownFieldKind(pub String);
+
+/// Words of programming languages and databases for what a field holds, with the kind that has it here.
+const OTHER_WORDS: [(FieldKind, &[&str]); 4] = [
+    (
+        FieldKind::Number,
+        &[
+            "int", "integer", "long", "float", "double", "real", "decimal", "numeric", "num", "numbers", "int32",
+            "int64", "float32", "float64", "f32", "f64", "i32", "i64", "u32", "u64",
+        ],
+    ),
+    (
+        FieldKind::Category,
+        &["cat", "categories", "categorical", "string", "str", "varchar", "enum", "symbol", "label", "bool", "boolean"],
+    ),
+    (FieldKind::Line, &["lines", "log", "message"]),
+    (FieldKind::Text, &["texts", "prose", "document"]),
+];
 
 impl FieldKind {
     /// All kinds, in the order of their codes.
@@ -63,6 +83,13 @@ impl FieldKind {
             FieldKind::Gap => "gap",
             FieldKind::Line => "line",
         }
+    }
+
+    /// The kind that is meant by a word which others have for it, or which is misspelt by a letter.
+    pub fn meant_by(word: &str) -> Option<FieldKind> {
+        let word = word.trim().to_ascii_lowercase();
+        let by_others = OTHER_WORDS.into_iter().find(|(_, words)| words.contains(&&*word)).map(|(kind, _)| kind);
+        by_others.or_else(|| FieldKind::ALL.into_iter().find(|kind| is_a_slip(&word, kind.name())))
     }
 
     /// The number of the kind in checkpoints; it must never change.
@@ -125,6 +152,24 @@ impl std::str::FromStr for FieldKind {
         let name = if s == "bytes" { "text" } else { s };
         FieldKind::ALL.into_iter().find(|k| k.name() == name).ok_or_else(|| UnknownFieldKind(s.into()))
     }
+}
+
+impl<'de> Deserialize<'de> for FieldKind {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<FieldKind, D::Error> {
+        String::deserialize(d)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Whether a word is another one with one letter more, less or exchanged.
+fn is_a_slip(word: &str, meant: &str) -> bool {
+    let (short, long) = if word.len() < meant.len() { (word, meant) } else { (meant, word) };
+    if short.len() < 3 || long.len() - short.len() > 1 {
+        return false;
+    }
+    let (short, long) = (short.as_bytes(), long.as_bytes());
+    let alike = short.iter().zip(long).take_while(|(a, b)| a == b).count();
+    let rest = if short.len() == long.len() { short.get(alike + 1..) } else { short.get(alike..) };
+    long.get(alike + 1..).unwrap_or_default() == rest.unwrap_or_default()
 }
 
 /// One field of a stream.
@@ -227,5 +272,11 @@ mod tests {
         assert_eq!("bytes".parse(), Ok(FieldKind::Text));
         let refused = "word".parse::<FieldKind>().unwrap_err().to_string();
         assert!(FieldKind::ALL.iter().all(|k| refused.contains(k.name())), "{refused}");
+        for (word, meant) in [("int", "number"), ("String", "category"), ("numbr", "number"), ("categori", "category")]
+        {
+            let refused = serde_json::from_value::<FieldKind>(word.into()).unwrap_err().to_string();
+            assert!(refused.contains(&format!("did you mean {meant}?")), "{refused}");
+        }
+        assert_eq!(FieldKind::meant_by("words"), None);
     }
 }

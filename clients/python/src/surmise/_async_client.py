@@ -279,9 +279,14 @@ class AsyncClient:
         """Give a stream another name."""
         return await self.ask(calls.rename(stream, to))
 
-    async def schema(self, stream: str, fields: Mapping[str, str], *, closed: Optional[bool] = None) -> Changed:
-        """Have a stream's log learnt again with other kinds of fields, as in `{"status": "category"}`."""
-        return await self.ask(calls.schema(stream, fields, closed))
+    async def schema(
+        self, stream: str, fields: Mapping[str, str], *, closed: Optional[bool] = None, new_fields: bool = False
+    ) -> Changed:
+        """Have a stream's log learnt again with other kinds of fields, as in `{"status": "category"}`.
+
+        A field that no event had yet is refused, unless `new_fields` says that one may be declared.
+        """
+        return await self.ask(calls.schema(stream, fields, closed, new_fields))
 
     async def feedback(
         self,

@@ -268,11 +268,13 @@ def rename(stream: str, to: str) -> Call[Changed]:
     return Call("POST", stream_path(stream, "rename"), _as(Changed), {"to": to}, seconds_max=CHANGE_SECONDS_MAX)
 
 
-def schema(stream: str, fields: Mapping[str, str], closed: Optional[bool]) -> Call[Changed]:
+def schema(stream: str, fields: Mapping[str, str], closed: Optional[bool], new_fields: bool) -> Call[Changed]:
     """Have a stream's log learnt again under another schema."""
     change: dict[str, Any] = {"fields": [{"name": name, "kind": kind} for name, kind in fields.items()]}
     if closed is not None:
         change["closed"] = closed
+    if new_fields:
+        change["new_fields"] = True
     body = json.dumps(change).encode()
     return Call(
         "POST",

@@ -292,9 +292,14 @@ class Client:
         """Give a stream another name."""
         return self.ask(calls.rename(stream, to))
 
-    def schema(self, stream: str, fields: Mapping[str, str], *, closed: Optional[bool] = None) -> Changed:
-        """Have a stream's log learnt again with other kinds of fields, as in `{"status": "category"}`."""
-        return self.ask(calls.schema(stream, fields, closed))
+    def schema(
+        self, stream: str, fields: Mapping[str, str], *, closed: Optional[bool] = None, new_fields: bool = False
+    ) -> Changed:
+        """Have a stream's log learnt again with other kinds of fields, as in `{"status": "category"}`.
+
+        A field that no event had yet is refused, unless `new_fields` says that one may be declared.
+        """
+        return self.ask(calls.schema(stream, fields, closed, new_fields))
 
     def feedback(
         self,

@@ -105,7 +105,7 @@ impl World {
                 let first = view.schema.load().fields.first().cloned();
                 let kind = [FieldKind::Category, FieldKind::Text][operator.below(2) as usize];
                 let fields = first.into_iter().map(|field| Field { kind, ..field }).collect();
-                StreamChange::Schema(SchemaChange { fields, closed })
+                StreamChange::Schema(SchemaChange { fields, closed, new_fields: false })
             }
             10 => StreamChange::Delete { for_good: operator.below(2) == 0 },
             _ => StreamChange::BringBack(None),

@@ -1,0 +1,39 @@
+//! What would go wrong without a word is told: fields that no event has, bodies that are no events, recordings that do
+//! not fit, rows from the newest to the oldest.
+#![allow(missing_docs)]
+
+use std::process::Output;
+use surmise_tests::{TestDaemon, surmise};
+
+const SMALL: &str = "[model]\nnetwork = \"off\"\nmemory_mib = 4\n";
+
+fn said(out: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
+}
+
+#[test]
+fn a_schema_that_no_event_fits_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = TestDaemon::start_with(&dir.path().join("state"), SMALL, &[]);
+    let events: String = (0..300).map(|i| format!("{{\"page\":\"/p{}\",\"ms\":{i}}}\n", i % 7)).collect();
+    assert_eq!(d.post("/api/v1/streams/web/events", events.as_bytes()).1["accepted"], 300);
+    let schema = |args: &[&str]| d.surmise(&[&["stream", "schema", "web"], args].concat());
+    for (field, exit, says) in [
+        ("pgae:category", 65, "did you mean \"page\"?"),
+        ("later:number", 65, "there are page, ms"),
+        ("page:number", 65, "none of the 300 events"),
+        ("page:int", 64, "did you mean number?"),
+    ] {
+        let out = schema(&["--field", field]);
+        assert!(out.status.code() == Some(exit) && said(&out).contains(says), "{field}: {}", said(&out));
+    }
+    let (status, problem) = d.post_json("/api/v1/streams/web/schema", br#"{"fields":[{"name":"ms","kind":"int"}]}"#);
+    assert!(status == 400 && problem["detail"].as_str().unwrap().contains("did you mean number?"), "{problem}");
+    let incarnation = || d.get("/api/v1/streams/web").1["incarnation"].clone();
+    let before = incarnation();
+    for sound in [&["--field", "ms:category"][..], &["--field", "later:number", "--new-fields"]] {
+        let out = schema(sound);
+        assert!(out.status.success() && said(&out).contains("300 events"), "{sound:?}: {}", said(&out));
+    }
+    assert_ne!(before, incarnation());
+}
