@@ -21,7 +21,9 @@ use numbering::{Assignment, Numbering};
 use std::sync::Arc;
 use surmise_config::{LimitsTable, check_stream_name};
 use surmise_event::{Data, Refusal, RefusalCode, format_time};
-use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_cloud_event, parse_line, parse_plain, seq_of};
+use surmise_protocol::{
+    EventLine, ProducerLine, parse_bare, parse_cloud_event, parse_json, parse_line, parse_plain, seq_of,
+};
 
 /// Lines of one chunk, which go to the owners together.
 ///
@@ -55,7 +57,9 @@ pub enum LineSyntax {
     Plain,
     /// JSON of the protocol only, as after a hello.
     Json,
-    /// Every line, as it stands, is an event.
+    /// What [`LineSyntax::Plain`] is as far as it is JSON, as in a body that says that it is.
+    JsonBody,
+    /// Every line that is not blank, as it stands, is an event.
     Bare,
 }
 
@@ -193,10 +197,13 @@ impl Intake {
         let bytes = line.bytes().len();
         let parsed = match line {
             CutLine::TooLong => Err(self.too_long()),
-            CutLine::Whole(text) if self.syntax == LineSyntax::Bare => parse_bare(text).map(ProducerLine::Event),
             CutLine::Whole(_) if line.is_blank() => return,
-            CutLine::Whole(text) if self.syntax == LineSyntax::Plain => parse_plain(text),
-            CutLine::Whole(text) => parse_line(text),
+            CutLine::Whole(text) => match self.syntax {
+                LineSyntax::Bare => parse_bare(text).map(ProducerLine::Event),
+                LineSyntax::Plain => parse_plain(text),
+                LineSyntax::JsonBody => parse_json(text),
+                LineSyntax::Json => parse_line(text),
+            },
         };
         // a producer waits to be told of its number, so it is told even where nothing else can be read
         let seq = match &parsed {

@@ -28,11 +28,11 @@ use surmise_event::{Feedback, Record, Refusal, RefusalCode};
 use surmise_protocol::EventLine;
 
 /// How the events of a posted body are cut from it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostedForm {
     /// Each line is one.
     Lines,
-    /// Each line or each item of an array is one, as the body begins.
+    /// JSON: each item of an array is one, each line, or all of it, as the body begins.
     Json,
     /// Each item of an array is one of CloudEvents.
     CloudEvents,
@@ -55,10 +55,11 @@ pub struct PostedEvents {
 /// line has `line_bytes_max` bytes at most.
 pub fn posted(body: &[u8], form: PostedForm, piece_bytes: usize, line_bytes_max: usize) -> PostedEvents {
     let limits = LimitsTable::default();
-    let mut intake = Intake::new(Door::Http, LineSyntax::Plain, "s".into(), &limits);
+    let syntax = if form == PostedForm::Json { LineSyntax::JsonBody } else { LineSyntax::Plain };
+    let mut intake = Intake::new(Door::Http, syntax, "s".into(), &limits);
     let mut cutter = match form {
         PostedForm::Lines => BodyCutter::lines(line_bytes_max),
-        PostedForm::Json => BodyCutter::lines_or_array(),
+        PostedForm::Json => BodyCutter::json(),
         PostedForm::CloudEvents => BodyCutter::cloud_events(line_bytes_max),
     };
     let mut posted = PostedEvents::default();

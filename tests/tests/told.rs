@@ -37,3 +37,23 @@ fn a_schema_that_no_event_fits_is_refused() {
     }
     assert_ne!(before, incarnation());
 }
+
+#[test]
+fn bodies_that_are_no_events_learn_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let d = TestDaemon::start_with(&dir.path().join("state"), SMALL, &[]);
+    assert_eq!(d.post_json("/api/v1/streams/s/events", b"{\"a\":1}").0, 200);
+    let (status, answer) = d.post_json("/api/v1/streams/s/events", b"[]");
+    assert_eq!((status, &answer["accepted"], &answer["rejected"]), (200, &0.into(), &0.into()), "{answer}");
+    for (body, code) in
+        [("null", "empty"), ("up", "bad_json"), ("{\"a\":", "bad_json"), ("{\n\"a\": 1,\n\"b\"\n}", "bad_json")]
+    {
+        let (status, problem) = d.post_json("/api/v1/streams/s/events", body.as_bytes());
+        assert_eq!((status, &problem["code"]), (400, &code.into()), "{body}: {problem}");
+    }
+    let (_, problem) = d.post_json("/api/v1/streams/s/events", b"{\n \"a\": x\n}");
+    assert!(problem["detail"].as_str().unwrap().contains("at byte 8"), "{problem}");
+    let (status, answer) = d.post_json("/api/v1/streams/s/events", b"{\n  \"a\": 1,\n  \"b\": 2\n}\n");
+    assert_eq!((status, &answer["accepted"]), (200, &1.into()), "{answer}");
+    assert_eq!(d.get("/api/v1/streams/s").1["offset"], 2);
+}

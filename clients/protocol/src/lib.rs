@@ -139,7 +139,7 @@ pub use hello::{Hello, LineFormat, PROTOCOL, Want};
 pub use history::{HistoryAnswer, HistoryPoint, LossWindow};
 pub use json_log::{is_time_name, take_time};
 pub use keys::KeyList;
-pub use line::{LINE_BYTES_MAX, ProducerLine, parse_bare, parse_line, parse_plain, parse_plain_untimed};
+pub use line::{LINE_BYTES_MAX, ProducerLine, parse_bare, parse_json, parse_line, parse_plain, parse_plain_untimed};
 pub use line_seq::seq_of;
 pub use line_value::SentId;
 pub use logged::{LoggedEvent, LoggedEvents};

@@ -82,6 +82,27 @@ fn parse_plain_as(line: &[u8], loose_fields: LooseFields) -> Result<ProducerLine
     Ok(ProducerLine::Event(EventLine { record: Record { data, ..Record::default() }, ..EventLine::default() }))
 }
 
+/// Reads a text that has to be one JSON value, as a body of JSON has it: what [`parse_plain`] takes for a symbol because
+/// it is no JSON is refused here, and so is a value that says nothing.
+///
+/// # Errors
+/// A refusal that names the part of the text that is at fault, and the byte from which on it is no JSON.
+pub fn parse_json(text: &[u8]) -> Result<ProducerLine, Refusal> {
+    let seed = LineSeed { loose_fields: LooseFields::AreALogLine };
+    let text = utf8(text, seed)?;
+    if text.trim_start().starts_with('{') {
+        return read(text, seed);
+    }
+    let data = match parse_whole(text, DataSeed) {
+        Ok(data) => data,
+        Err(_) => return Err(diagnose(text.as_bytes(), DataSeed, Scope::Data)),
+    };
+    if data == Data::One(Datum::Null) || data == Data::One(Datum::Numbers(Vec::new())) {
+        return Err(Refusal::new(RefusalCode::Empty, "data", format!("{} is no event; send a value", text.trim())));
+    }
+    Ok(ProducerLine::Event(EventLine { record: Record { data, ..Record::default() }, ..EventLine::default() }))
+}
+
 /// Reads a line of a connection of bare lines: the line, without its line end, is the event.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ pub const EVENTS: &str = "application/cloudevents-batch+json";
 pub enum BodyForm {
     /// Lines of the protocol.
     Lines,
-    /// Lines of the protocol, or an array of objects.
+    /// JSON: an array of objects, one value, or a value a line.
     Json,
     /// One event of CloudEvents, with its data.
     CloudEvent,

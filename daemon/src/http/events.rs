@@ -46,9 +46,10 @@ pub async fn push(
     if let Err(fault) = check_stream_name(&stream, name_bytes_max) {
         return Err(ProblemResponse::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault.to_string())));
     }
-    let mut intake = Intake::new(Door::Http, LineSyntax::Plain, stream.into(), limits);
-    let producer = producer(&hub, &query, intake.stream(), name_bytes_max).await?;
     let form = BodyForm::of(&headers);
+    let syntax = if form == BodyForm::Json { LineSyntax::JsonBody } else { LineSyntax::Plain };
+    let mut intake = Intake::new(Door::Http, syntax, stream.into(), limits);
+    let producer = producer(&hub, &query, intake.stream(), name_bytes_max).await?;
     let is_cloud_events = !matches!(form, BodyForm::Lines | BodyForm::Json);
     let unpacker = Unpacker::of(&headers)?;
     if matches!(form, BodyForm::CloudEvent | BodyForm::CloudEventData) {
@@ -66,7 +67,7 @@ pub async fn push(
     let mut posted = Posted::new(hub, intake, outbox);
     let read = match form {
         BodyForm::Lines => posted.learn_lines(body, unpacker).await,
-        BodyForm::Json => posted.learn_json(body, unpacker).await,
+        BodyForm::Json => learn_json(&mut posted, body, unpacker).await,
         BodyForm::CloudEvents => posted.learn_array(body, unpacker).await,
         BodyForm::CloudEvent | BodyForm::CloudEventData => learn_cloud_event(&mut posted, form, &headers, body).await,
     };
@@ -103,6 +104,18 @@ pub async fn learn_line(hub: Arc<Hub>, stream: &str, line: Vec<u8>) -> Result<()
     match posted.refusal() {
         None => Ok(()),
         Some(refusal) => Err(ProblemResponse::refusal(status_of(&refusal, 409), refusal)),
+    }
+}
+
+/// Learns a body of JSON. One that is a single value which cannot be read is a problem and no part of an answer that says
+/// that all is well.
+async fn learn_json(posted: &mut Posted, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
+    posted.learn_json(body, unpacker).await?;
+    let codes = [RefusalCode::BadJson, RefusalCode::BadUtf8, RefusalCode::NotFinite, RefusalCode::Empty];
+    let is_lone = posted.intake.lines_read() == 1 && posted.answer.rejected == 1;
+    match posted.answer.errors.last().filter(|error| is_lone && codes.contains(&error.code)) {
+        None => Ok(()),
+        Some(_) => posted.refusal().map_or(Ok(()), |refusal| Err(ProblemResponse::refusal(400, refusal))),
     }
 }
 

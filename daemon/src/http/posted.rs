@@ -151,12 +151,13 @@ impl Posted {
         self.learn(body, unpacker, cutter).await
     }
 
-    /// Learns the lines of a body, or the items of one that is an array of objects, and waits until they are durable.
+    /// Learns a body of JSON: the items of an array of objects, one value, or a value a line; waits until they are
+    /// durable.
     ///
     /// # Errors
     /// As of [`Posted::learn_lines`]; or the array has no end.
     pub async fn learn_json(&mut self, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
-        self.learn(body, unpacker, BodyCutter::lines_or_array()).await
+        self.learn(body, unpacker, BodyCutter::json()).await
     }
 
     /// Learns the items of a body that is an array, each an event of CloudEvents, and waits until they are durable.

@@ -37,7 +37,7 @@ enum ArrayPlace {
 pub enum BodyStart {
     /// Each line is an event.
     Lines,
-    /// It is an array of objects, which begins after so many bytes.
+    /// It is an array of objects, or of nothing, which begins after so many bytes.
     Array(usize),
     /// It is an object that begins with such an array, which begins after so many bytes: Telegraf's batch has no more.
     Wrapped(usize),
@@ -83,8 +83,8 @@ impl BodyStart {
         place += 1;
         match next(&mut place) {
             None => BodyStart::Unknown,
-            Some(b'{') if is_wrapped => BodyStart::Wrapped(array),
-            Some(b'{') => BodyStart::Array(array),
+            Some(b'{' | b']') if is_wrapped => BodyStart::Wrapped(array),
+            Some(b'{' | b']') => BodyStart::Array(array),
             Some(_) => BodyStart::Lines,
         }
     }
@@ -259,7 +259,8 @@ mod tests {
             ("", BodyStart::Unknown),
             (" [ {\"a\":1},{}]", BodyStart::Array(1)),
             ("[1,2]", BodyStart::Lines),
-            ("[]", BodyStart::Lines),
+            ("[]", BodyStart::Array(0)),
+            ("{\"metrics\":[]}", BodyStart::Wrapped(11)),
             ("[\"a\"]", BodyStart::Lines),
             ("{\"a\":1}", BodyStart::Lines),
             ("{}", BodyStart::Lines),
