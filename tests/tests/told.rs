@@ -11,6 +11,11 @@ fn said(out: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }
 
+/// Replays with a small model.
+fn replay(args: &[&str]) -> Output {
+    surmise([&["replay", "--set", "network=off", "--set", "memory_mib=4"], args].concat())
+}
+
 #[test]
 fn a_schema_that_no_event_fits_is_refused() {
     let dir = tempfile::tempdir().unwrap();
@@ -56,4 +61,34 @@ fn bodies_that_are_no_events_learn_none() {
     let (status, answer) = d.post_json("/api/v1/streams/s/events", b"{\n  \"a\": 1,\n  \"b\": 2\n}\n");
     assert_eq!((status, &answer["accepted"]), (200, &1.into()), "{answer}");
     assert_eq!(d.get("/api/v1/streams/s").1["offset"], 2);
+}
+
+#[test]
+fn a_recording_of_other_fields_does_not_continue_a_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let table =
+        |names: &str| names.to_owned() + &(0..400).map(|i| format!("{},{}\n", i % 7, i % 5)).collect::<String>();
+    let (known, shares) = (file("known.csv", table("a,b\n")), file("shares.csv", table("b,c\n")));
+    let (other, lines) = (file("other.csv", table("x,y\n")), file("lines.log", "up\ndown\n".repeat(200)));
+    let saved = dir.path().join("saved.ckpt");
+    let saved = saved.to_str().unwrap();
+    assert!(replay(&[&known, "--save", saved]).status.success());
+    for option in ["--from", "--like"] {
+        for (recording, names) in [(&other, "x, y"), (&lines, "value")] {
+            let out = surmise(["replay", recording, option, saved]);
+            assert_eq!(out.status.code(), Some(65), "{option} {recording}: {}", said(&out));
+            assert!(said(&out).contains("it knows a, b") && said(&out).contains(names), "{}", said(&out));
+        }
+        let out = surmise(["replay", &shares, option, saved]);
+        assert!(out.status.success(), "{option}: {}", said(&out));
+    }
+    // where each has one field, it may be called as it likes
+    assert!(replay(&[&lines, "--save", saved]).status.success());
+    let lone = file("lone.csv", "state\n".to_owned() + &"up\ndown\n".repeat(100));
+    assert!(surmise(["replay", &lone, "--from", saved]).status.success());
 }

@@ -82,7 +82,7 @@ pub(crate) fn replay_failure(error: ReplayError) -> Failure {
         | ReplayError::NoEvent { .. }
         | ReplayError::NoRecordings => Exit::Usage,
         ReplayError::Learner(_) | ReplayError::Threads(_) => Exit::Internal,
-        ReplayError::Checkpoint { .. } | ReplayError::Unlike { .. } => Exit::Data,
+        ReplayError::Checkpoint { .. } | ReplayError::Unlike { .. } | ReplayError::OtherFields { .. } => Exit::Data,
         ReplayError::Write { .. } | ReplayError::Pages(_) => Exit::Storage,
     };
     Failure::new(exit, error)

@@ -51,6 +51,19 @@ pub enum ReplayError {
         /// Why.
         error: UnlikeStream,
     },
+    /// The recording has none of the fields that the learner of a checkpoint knows.
+    #[error(
+        "{file}: its learner knows other fields than the recording has, so nothing of what it learnt would be used: it \
+         knows {known}, and the recording has {found}"
+    )]
+    OtherFields {
+        /// The checkpoint.
+        file: String,
+        /// The fields of its learner.
+        known: String,
+        /// The fields of the recording.
+        found: String,
+    },
     /// The system gives no thread.
     #[error("no thread could be started: {0}")]
     Threads(std::io::Error),

@@ -83,12 +83,12 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// # Errors
 /// The recording, an option or a record is at fault, or results cannot be written.
 pub fn replay(
-    source: Source,
+    mut source: Source,
     options: &ReplayOptions,
     report_progress: impl FnMut(&ReplayProgress),
 ) -> Result<ReplayResult, ReplayError> {
     let clock = ReplayClock { wall: Instant::now(), cpu_seconds: cpu_seconds() };
-    let mut learner = learner(&source, options)?;
+    let mut learner = learner(&mut source, options)?;
     let workers = start_workers(&mut learner, options)?;
     let format = source.format();
     let mut replay = RunningReplay::new(learner, &source, options, report_progress)?;

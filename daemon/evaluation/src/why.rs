@@ -18,8 +18,8 @@ const EXPLAINED_BYTES: usize = 64;
 /// # Errors
 /// The recording, an option or a record is at fault, or the recording ends before the event.
 pub fn replay_why(recording: &SourceOptions, options: &ReplayOptions, offset: u64) -> Result<WhyAnswer, ReplayError> {
-    let source = Source::open(recording)?;
-    let mut learner = learner(&source, options)?;
+    let mut source = Source::open(recording)?;
+    let mut learner = learner(&mut source, options)?;
     let _workers = start_workers(&mut learner, options)?;
     let name = recording.files.first().map_or("-", |file| stem(file)).into();
     let mut inquiry = Inquiry::new(offset);

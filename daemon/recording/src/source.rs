@@ -8,9 +8,10 @@ use crate::input::InputFiles;
 use crate::oddity::OddityLog;
 use crate::read::{bytes, lines, parquet, table, tokens, wire};
 use crate::reader::{Item, Items, OpenedRecording, SourceOptions, TableReading};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use surmise_event::{FirstEvents, Limits, Schema};
+use surmise_event::{Data, Datum, FirstEvents, Limits, Schema, VALUE};
 
 /// A recording as a stream of records, read once, in bounded memory. The crate's page has an example.
 pub struct Source {
@@ -115,6 +116,21 @@ impl Source {
         schema.decided(&beginning.events().collect::<Vec<_>>()).unwrap_or(schema)
     }
 
+    /// The names of the values that the next records have; they are read ahead for that, and come all the same. A lone
+    /// value is called as [`VALUE`].
+    pub fn names_ahead(&mut self) -> BTreeSet<String> {
+        let ahead: Vec<_> = self.items.by_ref().take(NAMED_RECORDS_MAX).collect();
+        let named = |item: &Item| match &item.record.data {
+            Data::One(_) => vec![VALUE.to_owned()],
+            Data::Fields(fields) => fields.iter().flat_map(|(name, datum)| names_of(name, datum)).collect(),
+            Data::None | Data::Feedback(_) => Vec::new(),
+        };
+        let names = ahead.iter().flatten().flat_map(named).collect();
+        let rest = std::mem::replace(&mut self.items, Box::new(std::iter::empty()));
+        self.items = Box::new(ahead.into_iter().chain(rest));
+        names
+    }
+
     /// The format that was said or recognised.
     pub fn format(&self) -> Format {
         self.format
@@ -153,6 +169,17 @@ impl Source {
     /// A counter of the bytes read so far, which another thread can follow.
     pub fn bytes_counter(&self) -> Arc<AtomicU64> {
         self.bytes_read.clone()
+    }
+}
+
+/// Records that are read ahead for the names of their values.
+const NAMED_RECORDS_MAX: usize = 100;
+
+/// The names of the fields that a named value is of: as many as a vector has numbers.
+fn names_of(name: &str, datum: &Datum) -> Vec<String> {
+    match datum {
+        Datum::Numbers(numbers) => (0..numbers.len()).map(|place| format!("{name}[{place}]")).collect(),
+        Datum::Null | Datum::Bool(_) | Datum::Number(_) | Datum::Text(_) | Datum::Bytes(_) => vec![name.to_owned()],
     }
 }
 
