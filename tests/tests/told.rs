@@ -92,3 +92,20 @@ fn a_recording_of_other_fields_does_not_continue_a_checkpoint() {
     let lone = file("lone.csv", "state\n".to_owned() + &"up\ndown\n".repeat(100));
     assert!(surmise(["replay", &lone, "--from", saved]).status.success());
 }
+
+#[test]
+fn a_target_is_not_compared_with_all_fields() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.csv");
+    let rows: String = (0..400).map(|i| format!("{},{}\n", ["u", "v", "w"][i % 3], ["x", "y"][i % 2])).collect();
+    std::fs::write(&file, "a,b\n".to_owned() + &rows).unwrap();
+    let file = file.to_str().unwrap();
+    let all = dir.path().join("all.json");
+    std::fs::write(&all, replay(&[file, "--output", "json"]).stdout).unwrap();
+    let all = all.to_str().unwrap();
+    let out = replay(&[file, "--target", "b", "--compare", all]);
+    assert_eq!(out.status.code(), Some(65), "{}", said(&out));
+    assert!(said(&out).contains("predicts all fields and this replay \"b\" alone"), "{}", said(&out));
+    assert!(replay(&[file, "--compare", all]).status.success());
+    assert!(replay(&[file, "--target", "b", "--compare", "seed=7"]).status.success());
+}

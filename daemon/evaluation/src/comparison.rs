@@ -7,6 +7,7 @@ use crate::blocks::{BLOCKS_MAX, half_width};
 use crate::course::{CourseMeasure, CourseSeries, LearningCourse};
 use crate::result::ReplayResult;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What a replay was, as far as another one is compared with it. The JSON of `surmise replay --output json` holds it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,8 +30,19 @@ pub struct ReplaySummary {
     pub version: String,
     /// What was chosen for the schema, for people.
     pub choices: String,
+    /// What was chosen, as far as it decides what the losses are of.
+    #[serde(default)]
+    pub options: SummaryOptions,
     /// What the mixture and every expert had lost by then.
     pub course: LearningCourse,
+}
+
+/// Options of a learner that decide what its losses are of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SummaryOptions {
+    /// The field that is predicted given the others of its event; none where all are predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 impl ReplaySummary {
@@ -46,6 +58,7 @@ impl ReplaySummary {
             state_hash: result.state_hash.clone(),
             version: result.version.clone(),
             choices: result.choices.clone(),
+            options: SummaryOptions { target: result.options.target.clone() },
             course: result.course.clone()?,
         })
     }
@@ -53,15 +66,51 @@ impl ReplaySummary {
 
 /// Why two replays cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{other} was scored on {theirs} events and {base} on {ours}, or not on the same ones; only replays of the same \
-     recording with the same --score-rows can be compared"
-)]
-pub struct NotTheSameEvents {
-    base: String,
-    other: String,
-    ours: u64,
-    theirs: u64,
+pub enum NotComparable {
+    /// They were not scored on the same events.
+    #[error(
+        "{other} was scored on {theirs} events and {base} on {ours}, or not on the same ones; only replays of the same \
+         recording with the same --score-rows can be compared"
+    )]
+    OtherEvents {
+        /// The name of the replay that the other one is compared with.
+        base: String,
+        /// The name of the other one.
+        other: String,
+        /// Events of the one.
+        ours: u64,
+        /// Events of the other.
+        theirs: u64,
+    },
+    /// They predict different things, so bits of the one are none of the other.
+    #[error(
+        "{other} predicts {} and {base} {}, so they have no bits in common; only replays with the same --target can be \
+         compared",
+        Predicted(theirs),
+        Predicted(ours)
+    )]
+    OtherTarget {
+        /// The name of the replay that the other one is compared with.
+        base: String,
+        /// The name of the other one.
+        other: String,
+        /// The target of the one.
+        ours: Option<String>,
+        /// The target of the other.
+        theirs: Option<String>,
+    },
+}
+
+/// What a replay predicts, in words.
+struct Predicted<'a>(&'a Option<String>);
+
+impl fmt::Display for Predicted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(target) => write!(f, "{target:?} alone, given the other fields"),
+            None => f.write_str("all fields"),
+        }
+    }
 }
 
 /// One measure of two replays.
@@ -105,14 +154,19 @@ pub type DifferencePoint = (f64, f64, Option<f64>);
 /// Every measure that two replays have in common.
 ///
 /// # Errors
-/// They were not scored on the same events.
+/// They were not scored on the same events, or do not predict the same fields of them.
 pub fn compare_replays(
-    (base_name, base): (&str, &LearningCourse),
-    (other_name, other): (&str, &LearningCourse),
-) -> Result<Vec<ReplayDifference>, NotTheSameEvents> {
+    (base_name, base): (&str, &ReplaySummary),
+    (other_name, other): (&str, &ReplaySummary),
+) -> Result<Vec<ReplayDifference>, NotComparable> {
+    let (ours, theirs) = (base.options.target.clone(), other.options.target.clone());
+    if ours != theirs {
+        return Err(NotComparable::OtherTarget { base: base_name.into(), other: other_name.into(), ours, theirs });
+    }
+    let (base, other) = (&base.course, &other.course);
     if base.rows != other.rows || base.events != other.events || base.blocks != other.blocks {
         let last = |course: &LearningCourse| course.events.last().copied().unwrap_or(0);
-        return Err(NotTheSameEvents {
+        return Err(NotComparable::OtherEvents {
             base: base_name.into(),
             other: other_name.into(),
             ours: last(base),
@@ -240,6 +294,12 @@ mod tests {
         }
     }
 
+    fn summary(course: LearningCourse) -> ReplaySummary {
+        let words = r#"{"events":1,"events_scored":1,"loss_bits_per_event":1.0,"cpu_seconds":1.0,"events_per_second":1.0,
+            "state_bytes":1,"state_hash":"","version":"","choices":"","course":{"events":[],"blocks":[],"rows":[],"seconds":[],"series":[]}}"#;
+        ReplaySummary { course, ..serde_json::from_str(words).unwrap() }
+    }
+
     fn noise(block: u64) -> f64 {
         (block * 7919 % 101) as f64 / 101.0
     }
@@ -247,16 +307,19 @@ mod tests {
     #[test]
     fn a_steady_difference_is_sure_and_a_random_one_is_not() {
         let base = course(100, |b| 2.0 + noise(b));
-        let compared = |other: &LearningCourse| compare_replays(("base", &base), ("other", other)).unwrap().remove(0);
+        let base = summary(base);
+        let compared = |other: &LearningCourse| {
+            compare_replays(("base", &base), ("other", &summary(other.clone()))).unwrap().remove(0)
+        };
         let better = compared(&course(100, |b| 1.9 + noise(b)));
         assert!((better.difference + 0.1).abs() < 1e-6 && better.margin.unwrap() < 1e-3, "{better:?}");
         assert_eq!(better.verdict, ComparisonVerdict::Better);
         assert_eq!(compared(&course(100, |b| 2.2 + noise(b))).verdict, ComparisonVerdict::Worse);
-        assert_eq!(compared(&base.clone()).verdict, ComparisonVerdict::Same);
+        assert_eq!(compared(&base.course).verdict, ComparisonVerdict::Same);
         let unsure = compared(&course(100, |b| 2.0 + noise(b + 31)));
         assert_eq!(unsure.verdict, ComparisonVerdict::Unsure, "{unsure:?}");
         let few = course(5, |_| 1.0);
-        let told = compare_replays(("a", &few), ("b", &course(5, |_| 0.5))).unwrap();
+        let told = compare_replays(("a", &summary(few)), ("b", &summary(course(5, |_| 0.5)))).unwrap();
         assert_eq!((told[0].margin, told[0].verdict), (None, ComparisonVerdict::Unsure), "five blocks tell nothing");
     }
 
@@ -271,8 +334,18 @@ mod tests {
 
     #[test]
     fn replays_of_other_rows_are_not_compared() {
-        let refused = compare_replays(("network=off", &course(9, noise)), ("b.json", &course(10, noise))).unwrap_err();
+        let (nine, ten) = (summary(course(9, noise)), summary(course(10, noise)));
+        let refused = compare_replays(("network=off", &nine), ("b.json", &ten)).unwrap_err();
         let words = refused.to_string();
         assert!(words.starts_with("b.json was scored on 1000 events and network=off on 900"), "{words}");
+    }
+
+    #[test]
+    fn bits_of_a_target_are_not_compared_with_bits_of_all_fields() {
+        let all = summary(course(9, noise));
+        let one = ReplaySummary { options: SummaryOptions { target: Some("class".into()) }, ..all.clone() };
+        let words = compare_replays(("this replay", &one), ("b.json", &all)).unwrap_err().to_string();
+        assert!(words.starts_with("b.json predicts all fields and this replay \"class\" alone"), "{words}");
+        assert!(compare_replays(("this replay", &one), ("b.json", &one)).is_ok());
     }
 }

@@ -33,7 +33,7 @@ mod why;
 
 pub use baseline::{BaselineResult, Measure, Score, baselines, detectors};
 pub use comparison::{
-    ComparisonVerdict, DifferencePoint, NotTheSameEvents, ReplayDifference, ReplaySummary, compare_replays,
+    ComparisonVerdict, DifferencePoint, NotComparable, ReplayDifference, ReplaySummary, compare_replays,
     difference_course,
 };
 pub use course::{CourseMeasure, CourseSeries, LearningCourse};

@@ -43,8 +43,8 @@ pub(super) fn others(
             }
             ComparedWith::File(path) => (path.display().to_string(), stored(path)?),
         };
-        let differences = compare_replays((THIS, &summary(result)?.course), (&name, &other.course))
-            .map_err(|e| Failure::new(Exit::Data, e))?;
+        let differences =
+            compare_replays((THIS, &summary(result)?), (&name, &other)).map_err(|e| Failure::new(Exit::Data, e))?;
         others.push(OtherReplay { name, summary: other, differences });
     }
     Ok(others)
