@@ -109,3 +109,21 @@ fn a_target_is_not_compared_with_all_fields() {
     assert!(replay(&[file, "--compare", all]).status.success());
     assert!(replay(&[file, "--target", "b", "--compare", "seed=7"]).status.success());
 }
+
+#[test]
+fn rows_from_the_newest_to_the_oldest_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("sales.csv");
+    let row = |day: u32| format!("2026-0{}-{:02},{}\n", 1 + day / 28, 1 + day % 28, day % 5);
+    let header = "date,sold\n".to_owned();
+    std::fs::write(&file, header.clone() + &(0..100).rev().map(row).collect::<String>()).unwrap();
+    let path = file.to_str().unwrap();
+    for args in [vec!["inspect", path], vec!["replay", path, "--set", "network=off"]] {
+        let told = said(&surmise(&args));
+        assert!(told.contains("column \"date\" holds the times"), "{told}");
+        let turn = format!("(head -n 1 {path}; tail -n +2 {path} | tac)");
+        assert!(told.contains("the newest row comes first") && told.contains(&turn), "{told}");
+    }
+    std::fs::write(&file, header + &(0..100).map(row).collect::<String>()).unwrap();
+    assert!(!said(&surmise(["inspect", path])).contains("newest"));
+}

@@ -164,6 +164,47 @@ fn utc(date: jiff::civil::DateTime) -> Option<i64> {
     Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())
 }
 
+/// The order of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TimeOrder {
+    /// They hardly ever go back.
+    Rising,
+    /// They hardly ever go forward: the newest comes first.
+    Falling,
+    /// Neither.
+    Mixed,
+}
+
+/// Times that are needed to say that the newest comes first.
+const FALLING_TIMES_MIN: usize = 3;
+
+/// The shares of neighbours that do not go back, and that do not go forward.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct OrderShares {
+    rising: f64,
+    falling: f64,
+}
+
+impl OrderShares {
+    fn of(times: &[i64]) -> OrderShares {
+        let pairs = times.len().saturating_sub(1);
+        if pairs == 0 {
+            return OrderShares { rising: 1.0, falling: 0.0 };
+        }
+        let share = |is: &dyn Fn(&[i64]) -> bool| times.windows(2).filter(|w| is(w)).count() as f64 / pairs as f64;
+        let falling = if times.len() < FALLING_TIMES_MIN { 0.0 } else { share(&|w| w[0] >= w[1]) };
+        OrderShares { rising: share(&|w| w[0] <= w[1]), falling }
+    }
+
+    fn order(self) -> TimeOrder {
+        match self {
+            OrderShares { rising, .. } if rising >= ORDERED_SHARE_MIN => TimeOrder::Rising,
+            OrderShares { falling, .. } if falling >= ORDERED_SHARE_MIN => TimeOrder::Falling,
+            OrderShares { .. } => TimeOrder::Mixed,
+        }
+    }
+}
+
 /// What the cells of a column tell of its times.
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnTimes {
@@ -171,8 +212,8 @@ pub(crate) struct ColumnTimes {
     pub(crate) format: Option<TimeFormat>,
     /// How the form was told from others that fit, where there were such.
     pub(crate) why: Option<String>,
-    /// Whether the times hardly ever go back.
-    pub(crate) in_order: bool,
+    /// In which order the times come.
+    pub(crate) order: TimeOrder,
     /// Whether the cells are dates, and not numbers that may be anything.
     pub(crate) dates: bool,
 }
@@ -194,44 +235,52 @@ pub(crate) fn column_times(cells: &[&str]) -> Option<ColumnTimes> {
     if numbers.len() * 2 > cells.len() {
         return None;
     }
-    let read = |format: Option<TimeFormat>| -> Option<(f64, i64)> {
+    let read = |format: Option<TimeFormat>| -> Option<(OrderShares, i64)> {
         let mut reader = TimeReader::new(format, None);
         let times: Vec<i64> = cells.iter().filter_map(|c| reader.read(c)).collect();
         let enough = times.len() as f64 >= READ_SHARE_MIN * cells.len() as f64;
         let span: i64 = times.windows(2).map(|w| w[1].abs_diff(w[0]) as i64).fold(0, i64::saturating_add);
-        enough.then(|| (ordered_share(&times), span))
+        enough.then(|| (OrderShares::of(&times), span))
     };
     // dates of digits alone that are told one by one could be told differently from cell to cell
     let is_ambiguous = |c: &&str| parse_standard(c).is_none() && CivilTime::parse(c, None).is_none();
     let told_alone = |c: &&str| parse_standard(c).is_some();
-    if let Some((ordered, _)) = read(None)
+    if let Some((shares, _)) = read(None)
         && (cells.iter().all(told_alone) || !orders_differ(&cells))
         && !cells.iter().any(is_ambiguous)
     {
-        return Some(ColumnTimes { format: None, why: None, in_order: ordered >= ORDERED_SHARE_MIN, dates: true });
+        return Some(ColumnTimes { format: None, why: None, order: shares.order(), dates: true });
     }
-    let fits: Vec<(DateOrder, f64, i64)> = ORDERS
+    let fits: Vec<(DateOrder, OrderShares, i64)> = ORDERS
         .into_iter()
-        .filter_map(|(_, order)| read(Some(TimeFormat::Dates(order))).map(|(ordered, span)| (order, ordered, span)))
+        .filter_map(|(_, order)| read(Some(TimeFormat::Dates(order))).map(|(shares, span)| (order, shares, span)))
         .collect();
-    let best = fits.iter().copied().reduce(|a, b| if (b.1, -b.2) > (a.1, -a.2) { b } else { a });
-    let Some((order, ordered, span)) = best else {
-        return read(None).map(|(ordered, _)| ColumnTimes {
+    let best_by = |share: fn(&OrderShares) -> f64| {
+        fits.iter().copied().reduce(|a, b| if (share(&b.1), -b.2) > (share(&a.1), -a.2) { b } else { a })
+    };
+    let (rising, falling) = (best_by(|shares| shares.rising), best_by(|shares| shares.falling));
+    // the newest comes first only where no order has them rise
+    let falls = |fit: &(DateOrder, OrderShares, i64)| fit.1.order() == TimeOrder::Falling;
+    let best = match rising {
+        Some((_, shares, _)) if shares.order() != TimeOrder::Rising => falling.filter(falls).or(rising),
+        rising => rising,
+    };
+    let Some((order, shares, span)) = best else {
+        return read(None).map(|(shares, _)| ColumnTimes {
             format: None,
             why: None,
-            in_order: ordered >= ORDERED_SHARE_MIN,
+            order: shares.order(),
             dates: true,
         });
     };
-    let alike = fits.iter().filter(|f| f.1 == ordered && f.2 == span).count() > 1;
+    let alike = fits.iter().filter(|f| f.1 == shares && f.2 == span).count() > 1;
     let name = ORDERS.into_iter().find(|(_, o)| *o == order).map_or("", |(name, _)| name);
     let why = match (fits.len(), alike) {
         (1, _) => format!("dates are {name}, as some day is beyond 12"),
         (_, false) => format!("dates are {name}, in which order they follow one another best"),
         (_, true) => format!("dates are taken as {name}, though another order fits as well; --time-format says it"),
     };
-    let in_order = ordered >= ORDERED_SHARE_MIN;
-    Some(ColumnTimes { format: Some(TimeFormat::Dates(order)), why: Some(why), in_order, dates: true })
+    Some(ColumnTimes { format: Some(TimeFormat::Dates(order)), why: Some(why), order: shares.order(), dates: true })
 }
 
 /// Whether some cell is a date of digits alone whose order another cell may tell differently.
@@ -250,32 +299,21 @@ fn number_times(cells: &[&str], numbers: &[f64]) -> Option<ColumnTimes> {
     let mut reader = TimeReader::new(Some(TimeFormat::Pattern(pattern.to_owned())), None);
     if cells.iter().all(compact) && cells.iter().all(|c| reader.read(c).is_some()) {
         let times: Vec<i64> = cells.iter().filter_map(|c| reader.read(c)).collect();
-        let in_order = ordered_share(&times) >= ORDERED_SHARE_MIN;
+        let order = OrderShares::of(&times).order();
         let format = Some(TimeFormat::Pattern(pattern.to_owned()));
-        return Some(ColumnTimes {
-            format,
-            why: Some("dates are written without marks".into()),
-            in_order,
-            dates: true,
-        });
+        return Some(ColumnTimes { format, why: Some("dates are written without marks".into()), order, dates: true });
     }
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
     let unit = TimeUnit::of_magnitude(sorted[sorted.len() / 2])?;
     let times: Vec<i64> = cells.iter().filter_map(|c| unit.read(c)).collect();
-    let in_order = times.len() == cells.len() && ordered_share(&times) >= ORDERED_SHARE_MIN;
+    let order = if times.len() == cells.len() { OrderShares::of(&times).order() } else { TimeOrder::Mixed };
     let why = (unit != TimeUnit::Seconds).then(|| format!("times are {} since 1970, as their size tells", unit.name()));
-    Some(ColumnTimes { format: Some(TimeFormat::Unit(unit)), why, in_order, dates: false })
+    Some(ColumnTimes { format: Some(TimeFormat::Unit(unit)), why, order, dates: false })
 }
 
 fn year_fits(cell: &str) -> bool {
     cell[..4].parse::<u32>().is_ok_and(|year| (1900..2100).contains(&year))
-}
-
-/// The share of neighbours that do not go back.
-fn ordered_share(times: &[i64]) -> f64 {
-    let pairs = times.len().saturating_sub(1);
-    if pairs == 0 { 1.0 } else { times.windows(2).filter(|w| w[0] <= w[1]).count() as f64 / pairs as f64 }
 }
 
 #[cfg(test)]
@@ -283,7 +321,8 @@ mod tests {
     use super::*;
 
     fn told(cells: &[&str]) -> Option<(String, bool)> {
-        column_times(cells).map(|t| (t.format.map_or("each".to_owned(), |f| f.to_string()), t.in_order))
+        let is_rising = |t: &ColumnTimes| t.order == TimeOrder::Rising;
+        column_times(cells).map(|t| (t.format.as_ref().map_or("each".to_owned(), |f| f.to_string()), is_rising(&t)))
     }
 
     #[test]
@@ -303,6 +342,23 @@ mod tests {
         is(&["20160701000000", "20160701000001"], "%Y%m%d%H%M%S");
         assert_eq!(told(&["x", "y"]), None);
         assert_eq!(told(&["2016-07-02", "2016-07-01"]), Some(("each".to_owned(), false)));
+    }
+
+    #[test]
+    fn times_that_fall_are_told_in_every_form() {
+        let told = |cells: &[&str]| {
+            column_times(cells).map(|t| (t.format.map_or("each".to_owned(), |f| f.to_string()), t.order))
+        };
+        let falls = |cells: &[&str], form: &str| {
+            assert_eq!(told(cells), Some((form.to_owned(), TimeOrder::Falling)), "{cells:?}");
+        };
+        falls(&["2016-07-03", "2016-07-02", "2016-07-01"], "each");
+        falls(&["01/02/2026 10:00", "31/01/2026 10:00", "30/01/2026 10:00"], "dmy");
+        falls(&["Jan  1 00:00:01", "Dec 31 23:59:59", "Dec 31 23:59:58"], "each");
+        falls(&["1467331202", "1467331201", "1467331200"], "s");
+        falls(&["20160703", "20160702", "20160701"], "%Y%m%d");
+        let mixed = told(&["2016-07-03", "2016-07-01", "2016-07-02"]).unwrap();
+        assert_eq!(mixed.1, TimeOrder::Mixed);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::choice::{KindChoice, chosen, no_such_column};
 use crate::error::{SourceError, UsageError};
 use crate::oddity::{OddityKind, OddityLog, Place};
 use crate::reader::{SourceOptions, TableReading};
-use crate::times::{ColumnTimes, TimeReader, column_times};
+use crate::times::{ColumnTimes, TimeOrder, TimeReader, column_times};
 use csv::StringRecord;
 use std::collections::VecDeque;
 use surmise_event::{
@@ -56,6 +56,9 @@ impl Columns {
         };
         if let (None, Some((_, Some(ColumnTimes { why: Some(why), .. })))) = (&options.time_format, &time) {
             notes.push(why.clone());
+        }
+        if let Some((_, Some(ColumnTimes { order: TimeOrder::Falling, .. }))) = &time {
+            notes.push(newest_first(options, reading.header != Some(false)));
         }
         let time = time.map(|(name, _)| name);
         reading.time.clone_from(&time);
@@ -131,6 +134,20 @@ fn cells(sample: &VecDeque<StringRecord>, column: usize) -> Vec<&str> {
     sample.iter().map(|row| row.get(column).unwrap_or("").trim()).collect()
 }
 
+/// What is to be known of a recording whose newest row comes first.
+fn newest_first(options: &SourceOptions, has_header: bool) -> String {
+    let file = options.files.first().filter(|file| file.as_os_str() != "-");
+    let file = file.map_or("FILE".to_owned(), |file| file.display().to_string());
+    let turned = match has_header {
+        true => format!("(head -n 1 {file}; tail -n +2 {file} | tac)"),
+        false => format!("tac {file}"),
+    };
+    format!(
+        "the newest row comes first: rows are taken as they stand, so the past is learnt from its end and every gap is \
+         zero; {turned} turns them round"
+    )
+}
+
 /// The column of times and what its cells tell of them: the one that was named, or else the only one that holds dates
 /// in order, or the only one of these that is called so, of which a note tells.
 fn time_column(
@@ -153,9 +170,12 @@ fn time_column(
         only_time_name(std::iter::once(&*names[i])).is_some() && (times.dates || !cells(sample, i).iter().any(old))
     };
     let found = names.iter().enumerate().filter(|(_, name)| free(name));
-    let found: Vec<(&str, ColumnTimes)> = found
-        .filter_map(|(i, name)| times_of(i).filter(|t| t.in_order && (t.dates || is_epoch(i, t))).map(|t| (&**name, t)))
-        .collect();
+    let mut found: Vec<(&str, ColumnTimes)> =
+        found.filter_map(|(i, name)| times_of(i).filter(|t| t.dates || is_epoch(i, t)).map(|t| (&**name, t))).collect();
+    // a column that rises is the time, whatever falls beside it
+    let is_rising = |(_, times): &(&str, ColumnTimes)| times.order == TimeOrder::Rising;
+    let order = if found.iter().any(is_rising) { TimeOrder::Rising } else { TimeOrder::Falling };
+    found.retain(|(_, times)| times.order == order);
     let name = match found.as_slice() {
         [(name, _)] => (*name).to_owned(),
         several => only_time_name(several.iter().map(|(name, _)| *name))?.to_owned(),
