@@ -8,11 +8,10 @@ mod kafka_cluster;
 use kafka_cluster::{KafkaCluster, MODEL, is_there};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 use surmise_fixtures::skipped;
-use surmise_tests::TestDaemon;
 use surmise_tests::sourced::{events, source, wait_for, wait_until};
+use surmise_tests::{LocalCertificate, TestDaemon};
 
 /// Records of a run.
 const RECORDS: u64 = 100_000;

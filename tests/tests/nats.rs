@@ -9,7 +9,6 @@ use async_nats::jetstream::stream;
 use common::{ESCAPED, MODEL, Nats, is_there, payload};
 use futures::StreamExt;
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use surmise_fixtures::skipped;
 use surmise_tests::sourced::{events, source, wait_for, wait_until};

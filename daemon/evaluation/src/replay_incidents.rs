@@ -89,7 +89,8 @@ mod tests {
         for n in 0..5_000u64 {
             let value = if (3_000..3_006).contains(&n) { 900.0 + n as f64 } else { 20.0 + (n * n % 11) as f64 };
             let record = Record { data: Data::One(Datum::Number(value)), ..Record::default() };
-            let outcome = learner.observe(&learner.bind(&record, &Limits::default()).unwrap());
+            let event = learner.bind(&record, &Limits::default()).unwrap();
+            let outcome = learner.observe(&event);
             alarms += usize::from(outcome.alarm.is_some());
             collector.add(n + 2, &record, &outcome, false);
         }

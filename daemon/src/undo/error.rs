@@ -28,7 +28,8 @@ pub enum UndoError {
     ClosedWithoutFields(String),
     /// The schema would have a field that no event had.
     #[error(
-        "no event of {stream:?} has a field {field:?} yet; {hint}. A field that is to come is declared with          \"new_fields\": true (--new-fields)"
+        "no event of {stream:?} has a field {field:?} yet; {hint}. A field that is to come is declared with \
+         \"new_fields\": true (--new-fields)"
     )]
     UnknownField {
         /// The name of the stream.
