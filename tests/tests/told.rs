@@ -127,3 +127,23 @@ fn rows_from_the_newest_to_the_oldest_are_told() {
     std::fs::write(&file, header + &(0..100).map(row).collect::<String>()).unwrap();
     assert!(!said(&surmise(["inspect", path])).contains("newest"));
 }
+
+#[test]
+fn scores_of_lines_have_the_times_that_the_lines_tell() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, scores) = (dir.path().join("access.log"), dir.path().join("scores.csv"));
+    let line = |i: u32| {
+        let (minute, second) = (i / 60, i % 60);
+        format!(
+            "10.0.0.{} - - [02/Mar/2026:04:{minute:02}:{second:02} +0100] \"GET /p{} HTTP/1.1\" 200 12\n",
+            i % 9,
+            i % 4
+        )
+    };
+    std::fs::write(&file, (0..300).map(line).collect::<String>()).unwrap();
+    let out = replay(&[file.to_str().unwrap(), "--scores", scores.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", said(&out));
+    let rows = std::fs::read_to_string(&scores).unwrap();
+    let times: Vec<&str> = rows.lines().skip(1).map(|row| row.split(',').nth(2).unwrap()).collect();
+    assert_eq!((times.len(), times[0], times[299]), (300, "2026-03-02T03:00:00Z", "2026-03-02T03:04:59Z"));
+}

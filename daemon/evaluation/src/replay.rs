@@ -267,18 +267,19 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
     /// Writes and counts the outcome of an event.
     fn measure(&mut self, item: &Item, event: &Event, counts: bool) -> Result<(), ReplayError> {
         let outcome = &self.outcome;
+        let time_us = event.time_us.or(self.learner.latest_line_time());
         self.drifts.extend(outcome.drift.iter().take(DRIFTS_MAX.saturating_sub(self.drifts.len())).cloned());
         if let Some(scores) = &mut self.scores {
-            scores.write(event, self.learner.schema(), outcome, self.learner.latest_forecasts())?;
+            scores.write(event, time_us, self.learner.schema(), outcome, self.learner.latest_forecasts())?;
         }
         if self.options.anomalies {
             // an event without a time has that of the one before
             let latest = self.anomalies.last().map_or(0, |a| a.0);
-            self.anomalies.push((event.time_us.unwrap_or(latest), outcome.anomaly_score));
+            self.anomalies.push((time_us.unwrap_or(latest), outcome.anomaly_score));
             self.event_lines.push(item.line);
         }
         if let Some(labels) = &mut self.labels {
-            labels.add(&item.file, event.time_us, outcome.anomaly_score)?;
+            labels.add(&item.file, time_us, outcome.anomaly_score)?;
         }
         self.sessions.add(&outcome.sessions)?;
         self.row += outcome.events;

@@ -20,10 +20,12 @@ impl ScoreWriter {
         Ok(ScoreWriter { path: path.into(), out: csv::Writer::from_writer(file), fields: None })
     }
 
-    /// Writes a row; the first one decides which numbers have columns.
+    /// Writes a row; the first one decides which numbers have columns. `time_us` is the time of the event, or the one
+    /// that its line tells.
     pub(crate) fn write(
         &mut self,
         event: &Event,
+        time_us: Option<i64>,
         schema: &Schema,
         outcome: &Outcome,
         forecasts: &[NumberForecast],
@@ -46,7 +48,7 @@ impl ScoreWriter {
         let mut row = vec![
             outcome.offset.to_string(),
             event.key.as_deref().unwrap_or("").to_owned(),
-            event.time_us.map(format_time).unwrap_or_default(),
+            time_us.map(format_time).unwrap_or_default(),
             outcome.surprise_bits.to_string(),
             outcome.anomaly_score.to_string(),
             outcome.rarity_events.to_string(),

@@ -144,6 +144,8 @@ pub(crate) struct Scratch {
     pub(crate) end_name: Arc<str>,
     /// What the evidence of the event's line came to, where the event has one.
     pub(crate) line_judgement: Option<Judgement>,
+    /// The time that the event's line tells, where it tells one.
+    pub(crate) line_time_us: Option<i64>,
     /// The outcome of the event's line; kept for its lists.
     pub(crate) line: LineOutcome,
     /// The number of the line's template.
@@ -167,6 +169,7 @@ impl Default for Scratch {
             symbols: Vec::new(),
             end_name: "end".into(),
             line_judgement: None,
+            line_time_us: None,
             line: LineOutcome::default(),
             template: 0,
             before: BeforeEvent::default(),

@@ -95,6 +95,13 @@ impl Learner {
         &self.measures.forecasts
     }
 
+    /// The time that the line of the latest event tells, in microseconds since 1970; none if it tells none. Of a year, a
+    /// day or a zone that it leaves out, it is what the lines before it have, or UTC. It is no time of the event: the
+    /// clock of whoever wrote the line may be another one.
+    pub fn latest_line_time(&self) -> Option<i64> {
+        self.scratch.line_time_us
+    }
+
     /// Sets whether [`latest_explanations`](Self::latest_explanations) are kept, which costs some allocations per
     /// value.
     pub fn set_explaining(&mut self, on: bool) {

@@ -111,7 +111,7 @@ impl Learner {
         let events = event.offsets(&self.schema);
         (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
         self.measures.explanations.clear();
-        self.scratch.line_judgement = None;
+        (self.scratch.line_judgement, self.scratch.line_time_us) = (None, None);
         self.measures.parts.list.clear();
         (out.anomaly_score, out.rarity_events, out.alarm) = (0.0, 1.0, None);
         out.fields.clear();

@@ -47,6 +47,7 @@ impl Learner {
         let hash = hash_of_symbol(reading.template);
         gaps.observe(reading.time_us);
         self.monitors.alarms.usual_gap(gaps.usual_seconds());
+        self.scratch.line_time_us = self.scratch.line_time_us.or(reading.time_us);
         count_symbol(&mut now.key.session, i, reading.template);
         if role == Role::Given {
             return (ObservedField::default(), hash);

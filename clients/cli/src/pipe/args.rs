@@ -17,9 +17,10 @@ Examples:
   tail -f app.log | surmise pipe --data ./learnt     goes on from what was learnt of the old ones
   journalctl -f -o cat | surmise --output json | jq .event
 
-Each line that is not blank is an event, whatever its form; its template, its slots and its time are found. One line of
-output is one incident: what is unusual, how rare that is for this log, the line with its odd part in colour, and what
-was expected instead. Normal lines are not shown. At the end of the input, or with Ctrl-C, the last line says how many
+Each line that is not blank is an event, whatever its form; its template and its slots are found, and the time that it
+tells, by which it is known how often lines come and when one is missing. One line of output is one incident: when its
+line came in, what is unusual, how rare that is for this log, the line with its odd part in colour, and what was
+expected instead. Normal lines are not shown. At the end of the input, or with Ctrl-C, the last line says how many
 lines, templates and incidents there were. Where no surmised runs, one is started within this process, on loopback and
 on a private directory that goes with it; --data keeps it. Where one runs at --server, the lines go to it, and stay.")]
 pub(crate) struct PipeArgs {
