@@ -4,6 +4,7 @@ use crate::address::{ListenAddresses, OFF};
 use crate::error::{ConfigError, ConfigFault};
 use crate::export::ExportTable;
 use crate::origin::{KeyOrigins, VARIABLES};
+use crate::reading::read;
 use crate::sources::SourcesTable;
 use crate::stream_name::fits;
 use crate::streams::StreamRule;
@@ -11,7 +12,7 @@ use crate::tables::{
     AlarmTable, AuthTable, LearningTable, LimitsTable, ListenTable, OwnersTable, ShutdownTable, StoreTable, TlsTable,
 };
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Env, Serialized};
 use figment::value::{Dict, Value};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -79,24 +80,23 @@ pub enum ConfigSource {
 }
 
 impl Config {
-    /// Reads a file, if one is given, and the environment over it. What only [`Config::check`] finds is not checked.
+    /// Reads a file, if one is given, and the environment over it. What only [`Config::check`] finds is not checked
+    /// where all can be read.
     ///
     /// # Errors
-    /// The file cannot be read, or holds an unknown key or a value that does not fit.
+    /// The file cannot be read, or holds unknown keys or values that do not fit: all faults at once.
     pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         let in_file = |e: ConfigError| match file {
             Some(path) => e.in_file(path),
             None => e,
         };
-        let (mut figment, mut text) = (Figment::new(), String::new());
+        let mut text = String::new();
         if let Some(path) = file {
             text = std::fs::read_to_string(path).map_err(|e| in_file(ConfigFault::Unreadable(e).into()))?;
             check_syntax(&text).map_err(in_file)?;
-            figment = figment.merge(Toml::string(&text));
         }
-        // later sources override earlier ones
-        let figment = figment.merge(Env::prefixed(VARIABLES).split("__"));
-        let mut config: Config = figment.extract().map_err(|e| in_file(ConfigError::from_figment(e, "")))?;
+        // the environment overrides the file
+        let mut config = read(&text, Some(Env::prefixed(VARIABLES).split("__"))).map_err(in_file)?;
         config.source = ConfigSource::Environment(file.map(Path::to_owned));
         config.origins = KeyOrigins::of(&text);
         Ok(config)
@@ -164,7 +164,7 @@ impl Config {
     /// The text holds an unknown key or a value that does not fit.
     pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         check_syntax(text)?;
-        Figment::from(Toml::string(text)).extract().map_err(|e| ConfigError::from_figment(e, ""))
+        read(text, None)
     }
 
     /// The options of the learner of a stream, under the rule that the stream has, within `stream_mib_max`.

@@ -302,6 +302,14 @@ pub enum SchemaFault {
 #[derive(Clone, Debug, Default)]
 pub struct WrittenIn(Option<String>);
 
+impl WrittenIn {
+    /// The file that a value was read of; a text that the program read has none, and where it did is no place of it.
+    fn of(error: &figment::Error) -> WrittenIn {
+        let source = error.metadata.as_ref().and_then(|metadata| metadata.source.as_ref());
+        WrittenIn(source.filter(|source| !matches!(source, figment::Source::Code(_))).map(ToString::to_string))
+    }
+}
+
 impl fmt::Display for WrittenIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
@@ -317,7 +325,7 @@ fn before(key: &str) -> String {
 }
 
 impl ConfigFault {
-    fn from_figment(error: figment::Error, table: &str) -> ConfigFault {
+    pub(crate) fn from_figment(error: figment::Error, table: &str) -> ConfigFault {
         let path = error.path.join(".");
         // a table that was read by itself is named in front of its keys
         let key = match (table, path.as_str()) {
@@ -325,7 +333,7 @@ impl ConfigFault {
             (table, "") => table.to_owned(),
             (table, path) => format!("{table}.{path}"),
         };
-        let source_of = WrittenIn(error.metadata.as_ref().and_then(|m| m.source.as_ref()).map(|s| s.to_string()));
+        let source_of = WrittenIn::of(&error);
         match error.kind {
             figment::error::Kind::UnknownField(word, known) => {
                 let table = key.rsplit_once('.').map_or(String::new(), |(table, _)| table.to_owned());

@@ -19,6 +19,7 @@ mod kafka;
 mod nats;
 mod origin;
 mod place;
+mod reading;
 mod reference;
 mod remote_write;
 mod server_url;

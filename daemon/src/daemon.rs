@@ -135,13 +135,20 @@ fn report_findings(store: &Store) {
 /// # Errors
 /// The options do not fit a declared schema, or a source cannot be read.
 pub fn check_config(config: &Config) -> anyhow::Result<()> {
-    sources::check(config)?;
+    let mut faults: Vec<ConfigFault> = sources::check(config).err().into_iter().flat_map(|e| e.faults).collect();
     let rules = config.streams.iter().filter(|(_, r)| !r.fields.is_empty());
     for (name, rule) in rules {
-        let options = config.options(Some(rule))?;
-        Learner::new(rule.schema(), options).map_err(|e| ConfigError::from(ConfigFault::Learner(e).in_stream(name)))?;
+        let made = config.options(Some(rule)).map(|options| Learner::new(rule.schema(), options));
+        match made {
+            Ok(Ok(_)) => {}
+            Ok(Err(e)) => faults.push(ConfigFault::Learner(e).in_stream(name)),
+            Err(e) => faults.extend(e.faults),
+        }
     }
-    Ok(())
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(ConfigError { file: None, faults }.into()),
+    }
 }
 
 /// Checks that the certificate and the key that the configuration names can be used.

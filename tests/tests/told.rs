@@ -147,3 +147,16 @@ fn scores_of_lines_have_the_times_that_the_lines_tell() {
     let times: Vec<&str> = rows.lines().skip(1).map(|row| row.split(',').nth(2).unwrap()).collect();
     assert_eq!((times.len(), times[0], times[299]), (300, "2026-03-02T03:00:00Z", "2026-03-02T03:04:59Z"));
 }
+
+#[test]
+fn every_fault_of_a_configuration_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("surmised.toml");
+    std::fs::write(&file, "[listen]\nhttp = 5\n[limits]\nstream = 3\n[store]\ngenerations = 0\n").unwrap();
+    let out = surmise(["config", "check", file.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(64));
+    for says in ["toml:2: listen.http", "toml:4: unknown key \"stream\"", "toml:6: store.generations"] {
+        assert!(said(&out).contains(says), "{says}: {}", said(&out));
+    }
+    assert!(!said(&out).contains(".rs"), "{}", said(&out));
+}

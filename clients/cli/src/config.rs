@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use surmise_config::{Config, ConfigError, KeyInForce, KeyOrigin, PlacedFault, takes_effect};
+use surmise_config::{Config, ConfigError, ConfigFault, KeyInForce, KeyOrigin, PlacedFault, takes_effect};
 use surmise_terminal::{Exit, Failure, Paint, Table, plain, print_line, print_lines};
 
 #[derive(Args, Debug)]
@@ -79,9 +79,9 @@ fn asked(global: &Global) -> Result<AnsweredConfig, Failure> {
 /// Reads a file as the daemon does, and checks all that can be checked without starting one.
 fn read(file: &Path) -> Result<Config, ConfigError> {
     let config = Config::load(Some(file))?;
-    config.check()?;
-    surmised::check_certificate(&config)?;
-    Ok(config)
+    let checks = [config.check(), surmised::check_certificate(&config)];
+    let faults: Vec<ConfigFault> = checks.into_iter().filter_map(Result::err).flat_map(|e| e.faults).collect();
+    if faults.is_empty() { Ok(config) } else { Err(ConfigError { file: None, faults }) }
 }
 
 fn show(global: &Global, answer: &AnsweredConfig) -> Result<(), Failure> {
