@@ -112,5 +112,6 @@ pub use open_files::connections_served;
 pub use reload::{ReloadError, Reloaded, keys_in_force};
 pub use self_test::self_test;
 pub use services::LearningProbe;
+pub use sources::files_named;
 pub use surmise_learner::kernel;
 pub use telemetry::{METRICS, Metric, MetricKind, MetricUnit};

@@ -73,6 +73,11 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
     }
 }
 
+/// How many files a path or pattern of a source names now.
+pub fn files_named(pattern: &str) -> usize {
+    finding::find(&[pattern.to_owned()]).there.len()
+}
+
 /// Serves the sources of the configuration until the daemon stops.
 pub async fn serve(hub: Arc<Hub>) {
     let mut serving = JoinSet::new();

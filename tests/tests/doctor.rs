@@ -119,3 +119,32 @@ fn the_files_that_the_system_allows_are_what_counts_and_not_what_the_shell_begin
     let low = after("ulimit -n 600");
     assert!(low.contains("look  open files: 600 may be open here") && low.contains("not 1024"), "{low}");
 }
+
+/// What a daemon would be started with names files that are not there, and one port for two.
+#[test]
+fn files_that_are_not_there_and_ports_that_are_asked_for_twice_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, port) = (dir.path().join("surmised.toml"), free_port());
+    let text = format!(
+        "[listen]\nhttp = \"127.0.0.1:{port}\"\ntcp = \"127.0.0.1:{port}\"\n[store]\ndir = {:?}\n\
+         [export.webhooks.w]\nurl = \"http://127.0.0.1:9/hook\"\nsecret_file = {:?}\n\
+         [sources.files.app]\npaths = [{:?}]\n",
+        dir.path().join("data"),
+        dir.path().join("secret"),
+        dir.path().join("*.log"),
+    );
+    std::fs::write(&file, text).unwrap();
+    let examine = || surmise(["doctor", "--output", "json", "--config", file.to_str().unwrap()]);
+    let out = examine();
+    let wanted = [("listen.tcp", "wrong"), ("export.webhooks.w.secret_file", "wrong"), ("sources.files.app", "look")];
+    let faults_of = |out: &Output| faults(out).into_iter().filter(|(about, _)| about != "disk").collect::<Vec<_>>();
+    assert_eq!(
+        faults_of(&out),
+        wanted.map(|(about, verdict)| (about.to_owned(), verdict.to_owned())),
+        "{}",
+        said(&out)
+    );
+    std::fs::write(dir.path().join("secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    std::fs::write(dir.path().join("app.log"), "a\n").unwrap();
+    assert_eq!(faults_of(&examine()), [("listen.tcp".to_owned(), "wrong".to_owned())]);
+}

@@ -1,6 +1,10 @@
 //! `surmise doctor`: examines a running daemon, or what one would be started with, and says what to do.
 
 mod diagnosis;
+#[cfg(feature = "learner")]
+mod named_files;
+#[cfg(feature = "learner")]
+mod ports;
 mod running;
 #[cfg(feature = "learner")]
 mod starting;

@@ -1,10 +1,9 @@
-//! What a daemon would be started with: its configuration, ports, data directory, disk and open files.
+//! What a daemon would be started with: its configuration, ports, files, data directory, disk and open files.
 
 use super::diagnosis::{Diagnosis, Soundness, clear_token};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use super::{named_files, ports};
 use std::path::Path;
-use surmise_config::{Config, parse_address};
+use surmise_config::Config;
 use surmise_terminal::format::size;
 
 /// Room on the disk below which it is worth a look, in bytes.
@@ -21,55 +20,11 @@ pub(super) fn examine(file: &Path) -> Vec<Diagnosis> {
     };
     let mut findings = vec![Diagnosis::fine("configuration", format!("{} is sound", file.display()))];
     findings.extend(config.clear_token_line().map(|line| clear_token(format!("it stands in clear in line {line}"))));
-    let listen = &config.listen;
-    for (key, address) in [("http", &listen.http), ("tcp", &listen.tcp), ("lines", &listen.lines)] {
-        // what is no address was told above
-        findings.extend(parse_address(address).ok().flatten().map(|address| port(&format!("listen.{key}"), address)));
-    }
-    findings.extend(config.unix_path().map(|path| socket("listen.unix", &path)));
-    for (name, source) in &config.sources.syslog {
-        let key = |place: &str| format!("sources.syslog.{name}.{place}");
-        let address = |text: &Option<String>| parse_address(text.as_deref().unwrap_or_default()).ok().flatten();
-        findings.extend(address(&source.tcp).map(|address| port(&key("tcp"), address)));
-        findings.extend(address(&source.udp).map(|address| packets(&key("udp"), address)));
-        findings.extend(source.unix.iter().map(|path| socket(&key("unix"), Path::new(path))));
-    }
+    findings.extend(ports::examine(&config));
+    findings.extend(named_files::examine(&config));
     findings.extend(directory(&config.store.dir, config.store.disk.0));
     findings.push(open_files(&config));
     findings
-}
-
-fn port(key: &str, address: SocketAddr) -> Diagnosis {
-    bound(key, address, TcpListener::bind(address).map(drop))
-}
-
-fn packets(key: &str, address: SocketAddr) -> Diagnosis {
-    bound(key, address, UdpSocket::bind(address).map(drop))
-}
-
-fn bound(key: &str, address: SocketAddr, tried: std::io::Result<()>) -> Diagnosis {
-    match tried {
-        Ok(()) => Diagnosis::fine(key, format!("{address} is free")),
-        Err(e) => Diagnosis::bad(Soundness::Wrong, key, format!("{address}: {e}"), elsewhere(key)),
-    }
-}
-
-/// A Unix socket that nobody answers at is what a program that was killed leaves, and is made anew.
-fn socket(key: &str, path: &Path) -> Diagnosis {
-    let shown = path.display();
-    let answers =
-        UnixStream::connect(path).is_ok() || UnixDatagram::unbound().is_ok_and(|own| own.connect(path).is_ok());
-    if answers {
-        return Diagnosis::bad(Soundness::Wrong, key, format!("{shown}: somebody listens there"), elsewhere(key));
-    }
-    Diagnosis::fine(key, format!("{shown} is free"))
-}
-
-fn elsewhere(key: &str) -> String {
-    format!(
-        "if surmised runs there, examine it with surmise doctor without --config; else stop what listens, or set {key} to \
-         another address"
-    )
 }
 
 fn directory(dir: &Path, limit: u64) -> Vec<Diagnosis> {
