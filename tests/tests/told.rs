@@ -2,6 +2,7 @@
 //! not fit, rows from the newest to the oldest.
 #![allow(missing_docs)]
 
+use std::path::Path;
 use std::process::Output;
 use surmise_tests::{TestDaemon, surmise};
 
@@ -146,6 +147,21 @@ fn scores_of_lines_have_the_times_that_the_lines_tell() {
     let rows = std::fs::read_to_string(&scores).unwrap();
     let times: Vec<&str> = rows.lines().skip(1).map(|row| row.split(',').nth(2).unwrap()).collect();
     assert_eq!((times.len(), times[0], times[299]), (300, "2026-03-02T03:00:00Z", "2026-03-02T03:04:59Z"));
+}
+
+#[test]
+fn a_directory_that_a_daemon_uses_is_not_examined_as_if_it_were_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let fsck = |path: &Path| surmise(["fsck", path.to_str().unwrap()]);
+    let mut d = TestDaemon::start_with(&state, SMALL, &[]);
+    d.post("/api/v1/streams/s/events", b"1\n2\n");
+    let out = fsck(&state);
+    assert_eq!(out.status.code(), Some(74), "{}", said(&out));
+    assert!(said(&out).contains("is using") && said(&out).contains("stop it, or examine a copy"), "{}", said(&out));
+    d.terminate();
+    let out = fsck(&state);
+    assert!(out.status.success() && !said(&out).contains("is using"), "{}", said(&out));
 }
 
 #[test]

@@ -21,7 +21,7 @@ Examples:
   surmise fsck /backup/surmise --output json | jq .findings
 
 Nothing is changed: a start of surmised mends by itself what can be mended, and says so.
-Exit codes: 0 nothing is lost, 65 events are lost, 74 the directory cannot be read";
+Exit codes: 0 nothing is lost, 65 events are lost, 74 the directory cannot be read, or a daemon uses it";
 
 pub(crate) fn run(global: &Global, args: &FsckArgs) -> Result<(), Failure> {
     let found = Examination::of(&args.dir).map_err(|e| Failure::new(Exit::Storage, e))?;
@@ -29,6 +29,14 @@ pub(crate) fn run(global: &Global, args: &FsckArgs) -> Result<(), Failure> {
         print_line(&serde_json::to_string(&found).map_err(Failure::internal)?)?;
     } else {
         print(&found, Paint::stdout())?;
+    }
+    if let Some(user) = &found.in_use_by {
+        let dir = args.dir.display();
+        let reason = format!(
+            "{user} is using {dir} now, so what is told here may be half written: stop it, or examine a copy of the \
+             directory"
+        );
+        return Err(Failure::new(Exit::Storage, reason));
     }
     match found.gravest() {
         Some(Severity::Lost) => Err(Failure::new(Exit::Data, "events are lost; see above")),

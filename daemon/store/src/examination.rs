@@ -5,6 +5,7 @@ use crate::entry::{EntryCopies, StreamEntry, live_streams};
 use crate::error::StoreError;
 use crate::finding::{Finding, Severity};
 use crate::identity::StreamId;
+use crate::lock::user_of;
 use crate::progress;
 use crate::registry;
 use crate::rewriting;
@@ -26,6 +27,9 @@ pub struct Examination {
     pub streams: Vec<ExaminedStream>,
     /// What a person should know, and what a start would do about it.
     pub findings: Vec<Finding>,
+    /// Who uses the directory meanwhile, so that what was found may be half written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_use_by: Option<String>,
 }
 
 /// One database.
@@ -95,7 +99,8 @@ impl Examination {
         let listed = std::fs::read_dir(dir).map_err(StoreError::io("cannot read", dir))?;
         drop(listed);
         let format = std::fs::read_to_string(dir.join(crate::format::FILE_NAME)).ok();
-        let mut found = Examination { format, databases: Vec::new(), streams: Vec::new(), findings: Vec::new() };
+        let (databases, streams, findings) = (Vec::new(), Vec::new(), Vec::new());
+        let mut found = Examination { format, databases, streams, findings, in_use_by: user_of(dir) };
         let sizes = std::fs::read(dir.join(progress::FILE_NAME)).unwrap_or_default();
         let sizes = progress::scan(&sizes);
         let acknowledged = |id: StreamId| progress::offset_in(&sizes, id.number, id.epoch);

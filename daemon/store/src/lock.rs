@@ -47,6 +47,18 @@ impl DirLock {
     }
 }
 
+/// Who uses a data directory now, in words; none if nobody does, or that cannot be told. Nothing is changed.
+pub(crate) fn user_of(dir: &Path) -> Option<String> {
+    let mut file = File::open(dir.join("surmised.lock")).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => {}
+        Ok(()) | Err(TryLockError::Error(_)) => return None,
+    }
+    let mut pid = String::new();
+    let is_told = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
+    Some(if is_told { format!("surmised (process {})", pid.trim()) } else { "surmised".to_owned() })
+}
+
 /// Makes a directory that only its user can enter, or closes one that is there to all others.
 fn make_private(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
