@@ -2,9 +2,11 @@
 //! not fit, rows from the newest to the oldest.
 #![allow(missing_docs)]
 
+use serde_json::Value;
+use std::fs::File;
 use std::path::Path;
-use std::process::Output;
-use surmise_tests::{TestDaemon, surmise};
+use std::process::{Output, Stdio};
+use surmise_tests::{TestDaemon, command, surmise};
 
 const SMALL: &str = "[model]\nnetwork = \"off\"\nmemory_mib = 4\n";
 
@@ -127,6 +129,33 @@ fn rows_from_the_newest_to_the_oldest_are_told() {
     }
     std::fs::write(&file, header + &(0..100).map(row).collect::<String>()).unwrap();
     assert!(!said(&surmise(["inspect", path])).contains("newest"));
+}
+
+#[test]
+fn a_pipe_is_read_as_the_file_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("readings");
+    let row = |i: u32| format!("2026-01-01 {:02}:{:02}:00,{}.5\n", i / 60 % 24, i % 60, i % 50);
+    std::fs::write(&file, "time,x\n".to_owned() + &(0..3000).map(row).collect::<String>()).unwrap();
+    let of_file = surmise(["inspect", file.to_str().unwrap(), "--output", "json"]);
+    let redirected =
+        command("surmise").args(["inspect", "--output", "json"]).stdin(File::open(&file).unwrap()).output();
+    let piped = {
+        let mut cat = std::process::Command::new("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+        let input = cat.stdout.take().unwrap();
+        let out = command("surmise").args(["inspect", "--output", "json"]).stdin(input).output().unwrap();
+        cat.wait().unwrap();
+        out
+    };
+    let told = |out: &Output| {
+        let mut told: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(out)));
+        // the stream is called as the file is
+        told.as_object_mut().unwrap().remove("toml");
+        told
+    };
+    assert_eq!(told(&of_file)["format"], "csv");
+    assert_eq!(told(&redirected.unwrap()), told(&of_file));
+    assert_eq!(told(&piped), told(&of_file));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::recording::{RecordingArgs, odd_lines, progress_bar};
 use clap::Args;
 use std::io::IsTerminal;
 use surmise_event::FieldKind;
-use surmise_recording::{FieldPicture, Inspection, NumberPicture, inspect, stream_of};
+use surmise_recording::{FieldPicture, Inspection, NumberPicture, SourceOptions, inspect, stream_of};
 use surmise_terminal::format::{count, number};
 use surmise_terminal::{Failure, Paint, Table, print_line};
 
@@ -39,7 +39,7 @@ pub(crate) fn run(global: &Global, args: &InspectArgs) -> Result<(), Failure> {
     if args.recording.files.is_empty() && std::io::stdin().is_terminal() {
         return Err(Failure::usage("name a file to inspect, or pipe one in"));
     }
-    let options = args.recording.options(None);
+    let options = SourceOptions { patient: true, ..args.recording.options(None) };
     let stream = args.stream.clone().unwrap_or_else(|| stream_of(args.recording.files.first().map(|f| f.as_path())));
     let sizes = args.recording.files.iter().map(|f| std::fs::metadata(f).map(|m| m.len()).ok());
     let bar = progress_bar(sizes.sum::<Option<u64>>().filter(|bytes| *bytes > 0));

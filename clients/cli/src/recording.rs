@@ -70,6 +70,7 @@ impl RecordingArgs {
             time_zone: self.time_zone.clone(),
             header: self.header,
             strict: self.strict,
+            patient: false,
             known,
         }
     }

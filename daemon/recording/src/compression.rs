@@ -84,22 +84,26 @@ impl Serialize for Compression {
     }
 }
 
+/// Bytes that are read at first at most.
+const HEAD_BYTES: usize = 64 << 10;
+
 /// The content of a file, whether it is compressed or not, and how it is compressed.
 ///
 /// # Errors
 /// The file cannot be read, or is of a format of which the error names a remedy.
 pub(crate) fn decompress(mut file: BoxedReader) -> std::io::Result<(BoxedReader, Option<Compression>)> {
-    let mut head = Vec::new();
-    // a pipe gives what it has; more is waited for only while the beginning may be that of a compressed file
-    while head.len() < MAGIC_BYTES_MAX && (head.is_empty() || may_be_magic(&head)) {
-        let mut bytes = [0; MAGIC_BYTES_MAX];
-        match file.read(&mut bytes[head.len()..]) {
+    let (mut head, mut filled) = (vec![0; HEAD_BYTES], 0);
+    // a pipe gives all that it has, by which its format is told; more is waited for only while the beginning may be that
+    // of a compressed file
+    while filled < MAGIC_BYTES_MAX && (filled == 0 || may_be_magic(&head[..filled])) {
+        match file.read(&mut head[filled..]) {
             Ok(0) => break,
-            Ok(n) => head.extend_from_slice(&bytes[head.len()..][..n]),
+            Ok(n) => filled += n,
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
     }
+    head.truncate(filled);
     if let Some((_, name, command)) = UNREADABLE.into_iter().find(|(magic, ..)| head.starts_with(magic)) {
         return Err(not_read(name, command));
     }

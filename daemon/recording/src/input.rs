@@ -3,11 +3,13 @@
 use crate::compression::{BoxedReader, Compression, check_is_no_archive, decompress};
 use crate::encoding::Encoding;
 use crate::error::{SourceError, UsageError};
-use crate::format::PARQUET_MAGIC;
+use crate::format::{Format, PARQUET_MAGIC};
 use crate::oddity::OddityLog;
+use crate::reader::SourceOptions;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -100,14 +102,18 @@ pub(crate) struct InputFiles {
     bytes_total: Option<u64>,
     /// Whether bytes are to stay as they are, however text is encoded.
     as_bytes: bool,
+    /// Whether what comes live is waited for, as if it were all there.
+    patient: bool,
     odd: OddityLog,
 }
 
 impl InputFiles {
     /// Checks that all of the files are there, and opens none yet. No path at all is standard input.
-    pub(crate) fn new(paths: &[PathBuf], as_bytes: bool, odd: OddityLog) -> Result<InputFiles, SourceError> {
+    pub(crate) fn new(options: &SourceOptions, odd: OddityLog) -> Result<InputFiles, SourceError> {
+        let (paths, patient) = (&options.files, options.patient);
+        let as_bytes = options.format.is_some_and(Format::is_bytes);
         let paths: VecDeque<PathBuf> =
-            if paths.is_empty() { [PathBuf::from("-")].into() } else { paths.to_vec().into() };
+            if paths.is_empty() { [PathBuf::from("-")].into() } else { paths.clone().into() };
         let mut bytes_total = Some(0u64);
         for path in &paths {
             if is_stdin(path) {
@@ -122,7 +128,7 @@ impl InputFiles {
             // pipes and devices have no size
             bytes_total = bytes_total.filter(|_| metadata.is_file()).map(|total| total + metadata.len());
         }
-        Ok(InputFiles { paths, bytes_read: Arc::default(), bytes_total, as_bytes, odd })
+        Ok(InputFiles { paths, bytes_read: Arc::default(), bytes_total, as_bytes, patient, odd })
     }
 
     /// Opens the next file; none after the last one.
@@ -130,7 +136,10 @@ impl InputFiles {
         let Some(path) = self.paths.pop_front() else { return Ok(None) };
         let mut plain = None;
         let (name, inner, live): (Arc<str>, BoxedReader, bool) = if is_stdin(&path) {
-            ("standard input".into(), Box::new(std::io::stdin()), true)
+            // a file that the shell has opened is all there
+            let metadata = std::io::stdin().as_fd().try_clone_to_owned().and_then(|input| File::from(input).metadata());
+            let live = !metadata.is_ok_and(|metadata| metadata.is_file());
+            ("standard input".into(), Box::new(std::io::stdin()), live)
         } else {
             let open = |error| SourceError::Open { file: path.display().to_string(), error };
             let file = File::open(&path).map_err(open)?;
@@ -138,6 +147,7 @@ impl InputFiles {
             plain = if live { None } else { Some(file.try_clone().map_err(open)?) };
             (path.display().to_string().into(), Box::new(file), live)
         };
+        let live = live && !self.patient;
         let failed = |error| SourceError::Read { file: name.to_string(), error };
         let counted = CountedReader { inner, bytes: self.bytes_read.clone() };
         let (content, compression) = decompress(Box::new(counted)).map_err(failed)?;

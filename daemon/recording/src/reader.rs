@@ -35,6 +35,9 @@ pub struct SourceOptions {
     pub header: Option<bool>,
     /// Whether the first line that is not as its format promises ends the reading, instead of being counted.
     pub strict: bool,
+    /// Whether what comes by a pipe is waited for, so that it is read as the same bytes in a file are. Otherwise its
+    /// first event comes at once, and what is there by then tells how it is read.
+    pub patient: bool,
     /// A schema that the records are to fit, from a checkpoint or a running stream.
     pub known: Option<Schema>,
 }

@@ -37,7 +37,7 @@ impl Source {
     /// A file cannot be read, or does not have what the options name.
     pub fn open(options: &SourceOptions) -> Result<Source, SourceError> {
         let odd = OddityLog::new(options.strict);
-        let mut files = InputFiles::new(&options.files, options.format.is_some_and(Format::is_bytes), odd.clone())?;
+        let mut files = InputFiles::new(options, odd.clone())?;
         let (bytes_read, bytes_total) = (files.bytes_read(), files.bytes_total());
         let mut first = files.next()?.expect("invariant: without a path, standard input is read");
         let format = match options.format {
