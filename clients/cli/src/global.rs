@@ -45,13 +45,14 @@ impl Global {
     /// The daemon's HTTP interface.
     ///
     /// # Errors
-    /// The authorities to trust cannot be read.
+    /// The address is none, or the authorities to trust cannot be read.
     pub(crate) fn http(&self) -> Result<Http, Failure> {
         let server = match self.server.strip_prefix("http://") {
             Some(place) if self.tls => format!("https://{place}"),
             None if self.tls && !self.server.contains("://") => format!("https://{}", self.server),
             _ => self.server.clone(),
         };
+        check_server(&server)?;
         let roots = if server.starts_with("https://") { Some(self.roots()?) } else { None };
         Ok(Http::new(&server, self.token.as_deref(), roots.as_ref()))
     }
@@ -71,5 +72,52 @@ impl Global {
     /// They cannot be read.
     pub(crate) fn roots(&self) -> Result<TrustedRoots, Failure> {
         Ok(self.ca.as_deref().map_or_else(TrustedRoots::of_system, TrustedRoots::from_file)?)
+    }
+}
+
+/// Makes sure that an address of HTTP has a host and perhaps a port, and nothing that no server has.
+fn check_server(server: &str) -> Result<(), Failure> {
+    let place = match server.split_once("://") {
+        Some(("http" | "https", place)) => place,
+        Some(_) => "",
+        None => server,
+    };
+    // a proxy may have it below a path of its own
+    let place = place.split('/').next().unwrap_or_default();
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        Some(_) | None => (place, None),
+    };
+    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    if is_port && !host.is_empty() && !host.contains([' ', '@', '?', '#']) {
+        return Ok(());
+    }
+    let reason = format!(
+        "{server:?} is no address of a server; --server, or the variable SURMISE_SERVER, says http://HOST:PORT, or \
+         https://HOST:PORT"
+    );
+    Err(Failure::usage(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_told_with_the_option_that_says_it() {
+        for sound in [
+            "http://127.0.0.1:7070",
+            "https://surmise.example.org/",
+            "localhost:7070",
+            "box",
+            "http://[::1]:70",
+            "http://x/api",
+        ] {
+            assert!(check_server(sound).is_ok(), "{sound}");
+        }
+        for wrong in ["", "http://", "tcp://x:1", "not a url", "http://127.0.0.1:99999", "http://:7070", "x:y"] {
+            let said = check_server(wrong).unwrap_err().to_string();
+            assert!(said.contains("--server") && said.contains("SURMISE_SERVER"), "{wrong}: {said}");
+        }
     }
 }
