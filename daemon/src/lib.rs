@@ -82,6 +82,7 @@ mod simulated_pages;
 #[cfg(test)]
 mod simulated_storage;
 mod sinks;
+mod snapshots;
 mod sockets;
 mod source_board;
 mod sources;

@@ -1,7 +1,7 @@
 //! Where events lie in the log of a stream, which holds them in groups.
 //!
-//! A stream that came in the place of another one goes on from that one's log ([`LogPart`]). Whoever reads what a stream
-//! has learnt reads [`StreamLog`], which joins the parts.
+//! A stream that came in the place of another one goes on from that one's log ([`LogPart`]). Whoever reads what a
+//! stream has learnt reads [`StreamLog`], which joins the parts.
 
 use crate::storage::Storage;
 use surmise_store::group::{Decoded, Logged};

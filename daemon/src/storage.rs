@@ -59,7 +59,8 @@ pub trait Storage: Send + Sync {
     /// Makes checkpoints durable, and then deletes surplus generations.
     fn write_checkpoints(&self, drafts: &[CheckpointDraft]) -> Result<Vec<CheckpointMeta>, StoreError>;
 
-    /// Copies the checkpoints of a stream that people marked, of offsets up to `until`, to a stream that goes on from it.
+    /// Copies the checkpoints of a stream that people marked, of offsets up to `until`, to a stream that goes on from
+    /// it.
     fn carry_marked(&self, _from: u32, _to: u32, _until: u64) -> Result<(), StoreError> {
         Ok(())
     }

@@ -583,8 +583,32 @@ export interface KeyInForce {
   variable?: string;
 }
 
+/** The keys of a stream (`GET /api/v1/streams/{stream}/keys`). */
+export interface KeyList {
+  /** How many there are in memory; others lie in the store, which a status counts. */
+  count: number;
+  /** The first of them in the order that was asked for. */
+  keys: KnownKey[];
+  /** The name of the stream. */
+  stream: string;
+}
+
 /** What the value of a key comes from. */
 export type KeyOrigin = "default" | "file" | "environment" | "given";
+
+/** A key that a learner has in memory. */
+export interface KnownKey {
+  /** Its events so far. */
+  events: number;
+  /** Whether it is silent for far longer than keys of this stream are that speak again. */
+  is_silent?: boolean;
+  /** The key. */
+  key: string;
+  /** The offset of its latest event. */
+  latest_offset: number;
+  /** The time of its latest event, RFC 3339, where events have times. */
+  latest_time?: string;
+}
 
 /** A template of lines. */
 export interface KnownTemplate {

@@ -70,9 +70,9 @@ impl AlarmEvent {
         self.alarm.began == alarm.began && self.alarm.kind == alarm.kind
     }
 
-    /// Takes in how the incident stands after an event of this offset. It keeps the event with which it was noticed, or,
-    /// where one before that was odder, the first that outdoes it, which `shown` gives; and the time at which it was
-    /// noticed. Returns whether it shows another event by now.
+    /// Takes in how the incident stands after an event of this offset. It keeps the event with which it was noticed,
+    /// or, where one before that was odder, the first that outdoes it, which `shown` gives; and the time at which it
+    /// was noticed. Returns whether it shows another event by now.
     pub fn go_on(&mut self, alarm: &Alarm, offset: u64, shown: impl FnOnce() -> Option<AlarmEvent>) -> bool {
         let is_odder = alarm.phase == AlarmPhase::GoesOn && alarm.oddest == offset;
         if is_odder

@@ -82,8 +82,8 @@ fn parse_plain_as(line: &[u8], loose_fields: LooseFields) -> Result<ProducerLine
     Ok(ProducerLine::Event(EventLine { record: Record { data, ..Record::default() }, ..EventLine::default() }))
 }
 
-/// Reads a text that has to be one JSON value, as a body of JSON has it: what [`parse_plain`] takes for a symbol because
-/// it is no JSON is refused here, and so is a value that says nothing.
+/// Reads a text that has to be one JSON value, as a body of JSON has it: what [`parse_plain`] takes for a symbol
+/// because it is no JSON is refused here, and so is a value that says nothing.
 ///
 /// # Errors
 /// A refusal that names the part of the text that is at fault, and the byte from which on it is no JSON.

@@ -67,8 +67,8 @@ pub struct OutcomeReply {
     /// The excess of that surprise over what was expected of it, in bits.
     #[serde(default)]
     pub excess_bits: f64,
-    /// How unusual the event is for its stream, from 0 to 1: a function of `rarity_events`, but of a line with those just
-    /// before it, so that it fades after an odd one.
+    /// How unusual the event is for its stream, from 0 to 1: a function of `rarity_events`, but of a line with those
+    /// just before it, so that it fades after an odd one.
     pub anomaly_score: f64,
     /// How rare an event so unusual is: once in so many events of this stream.
     #[serde(default)]

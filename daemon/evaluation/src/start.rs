@@ -11,8 +11,8 @@ use surmise_workers::{Choice, DevicePolicy, WorkerPool};
 /// Fields that a message names.
 const FIELDS_NAMED_MAX: usize = 20;
 
-/// Makes sure that a recording has one at least of the fields that the learner of a checkpoint knows. Where each has but
-/// one, they may be called as they like.
+/// Makes sure that a recording has one at least of the fields that the learner of a checkpoint knows. Where each has
+/// but one, they may be called as they like.
 fn check_fields(source: &mut Source, learner: &Learner, options: &ReplayOptions) -> Result<(), ReplayError> {
     let known: BTreeSet<&str> =
         learner.schema().fields.iter().filter(|field| field.kind.is_sent()).map(|field| &*field.name).collect();

@@ -107,8 +107,8 @@ pub async fn learn_line(hub: Arc<Hub>, stream: &str, line: Vec<u8>) -> Result<()
     }
 }
 
-/// Learns a body of JSON. One that is a single value which cannot be read is a problem and no part of an answer that says
-/// that all is well.
+/// Learns a body of JSON. One that is a single value which cannot be read is a problem and no part of an answer that
+/// says that all is well.
 async fn learn_json(posted: &mut Posted, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
     posted.learn_json(body, unpacker).await?;
     let codes = [RefusalCode::BadJson, RefusalCode::BadUtf8, RefusalCode::NotFinite, RefusalCode::Empty];

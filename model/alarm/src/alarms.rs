@@ -8,7 +8,7 @@ use crate::gap_watch::GapWatch;
 use crate::incident::OpenIncident;
 use crate::number_watch::Reading;
 use crate::opinions::Opinions;
-use crate::rarity::{RARITY_BITS_MAX, score_of};
+use crate::rarity::{OwnRecord, RARITY_BITS_MAX, score_of};
 use crate::session_watch::SessionWatch;
 use crate::symbol_watch::SymbolWatch;
 use crate::verdict::{BudgetAccount, Verdict};
@@ -52,8 +52,11 @@ pub struct Alarms {
     aside: ClaimRecord,
     /// Where the change began that the event at hand claims, if it claims one.
     change_began: Option<u64>,
-    /// Evidence that was weighed elsewhere, once there is any.
+    /// Evidence that was weighed elsewhere, once there is any; the part of it that is of the event at hand itself, and
+    /// the record of such parts.
     evidence: Option<ClaimRecord>,
+    own_bits: f64,
+    own: OwnRecord,
     /// The part of the chance that belongs to the fields of the event at hand, its time and its key: 0 where none of
     /// them could claim anything. Where there is no other evidence they have all of it.
     claimed_part: f64,
@@ -161,11 +164,12 @@ impl Alarms {
     /// Evidence that was weighed elsewhere, such as by a [`Judge`](crate::Judge), as −log₂ of how rare it is taken to
     /// be: that of this event and of those just before it, and that of this event itself. It has a record of its own
     /// beside what the fields claim, and is told as long as it is high: the event is as rare as its own evidence says,
-    /// or as rare as its fields say. Whether an incident begins is up to the evidence of all of them and to the stream's
-    /// own record, as for all claims.
+    /// or as rare as its fields say. Whether an incident begins is up to the evidence of all of them and to the
+    /// stream's own record, as for all claims.
     pub fn evidence(&mut self, field: Option<usize>, kind: AlarmKind, bits: [f64; 2]) {
         let [bits, own_bits] = bits.map(|bits| if bits.is_finite() { bits.clamp(0.0, RARITY_BITS_MAX) } else { 0.0 });
-        let claim = RespectClaim { kind, bits, own_bits, field: field.map(|field| field as u32), lasts: true };
+        self.own_bits = own_bits;
+        let claim = RespectClaim { kind, bits, field: field.map(|field| field as u32), lasts: true };
         self.evidence.get_or_insert_default().claim = claim;
     }
 
@@ -192,8 +196,7 @@ impl Alarms {
     pub fn change(&mut self, field: Option<usize>, began: u64) {
         if CHANGE_BITS > self.aside.claim.bits {
             let field = field.map(|field| field as u32);
-            self.aside.claim =
-                RespectClaim { kind: AlarmKind::Run, bits: CHANGE_BITS, own_bits: CHANGE_BITS, field, lasts: true };
+            self.aside.claim = RespectClaim { kind: AlarmKind::Run, bits: CHANGE_BITS, field, lasts: true };
             self.change_began = Some(began);
         }
     }
@@ -221,7 +224,11 @@ impl Alarms {
         self.budget.event(rate);
         let part = std::mem::take(&mut self.claimed_part);
         let mut fields = self.fields_claim.judge(offset, self.weight);
-        let evidence = self.evidence.as_mut().map(|e| e.judge(offset, 1.0).part(1.0 - part));
+        let own_bits = std::mem::take(&mut self.own_bits);
+        let evidence = self.evidence.as_mut().map(|e| {
+            let judged = e.judge(offset, 1.0);
+            JudgedClaim { events: self.own.observe(own_bits), ..judged }.part(1.0 - part)
+        });
         if evidence.is_some() {
             fields = fields.part(part);
         }
@@ -371,6 +378,9 @@ impl Persist for Alarms {
         self.fields_claim.persist(s)?;
         self.aside.persist(s)?;
         s.option("evidence", &mut self.evidence, ClaimRecord::default)?;
+        if self.evidence.is_some() {
+            self.own.persist(s)?;
+        }
         self.budget.persist(s)?;
         s.u64("told cluster", &mut self.told_cluster)?;
         s.option("open incident", &mut self.open, OpenIncident::default)?;

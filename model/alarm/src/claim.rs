@@ -18,21 +18,18 @@ pub(crate) struct RespectClaim {
     pub(crate) bits: f64,
     /// The field, by the caller's number.
     pub(crate) field: Option<u32>,
-    /// The part of the bits that is told of the event itself; the rest is of events before it.
-    pub(crate) own_bits: f64,
     /// Whether it is told as long as it is high, and not only when it rises.
     pub(crate) lasts: bool,
 }
 
 impl RespectClaim {
     /// No claim at all.
-    pub(crate) const NONE: RespectClaim =
-        RespectClaim { kind: AlarmKind::Value, bits: 0.0, own_bits: 0.0, field: None, lasts: false };
+    pub(crate) const NONE: RespectClaim = RespectClaim { kind: AlarmKind::Value, bits: 0.0, field: None, lasts: false };
 
     /// Keeps the rarer of the two.
     pub(crate) fn raise(&mut self, kind: AlarmKind, bits: f64, field: Option<u32>) {
         if bits > self.bits {
-            *self = RespectClaim { kind, bits, own_bits: bits, field, lasts: false };
+            *self = RespectClaim { kind, bits, field, lasts: false };
         }
     }
 }

@@ -58,7 +58,6 @@ impl ClaimRecord {
     pub(crate) fn judge(&mut self, offset: u64, weight: f64) -> JudgedClaim {
         let claim = std::mem::take(&mut self.claim);
         let proven = if claim.lasts { self.rarity.prove(claim.bits, weight) } else { f64::INFINITY };
-        let told = if claim.lasts { self.rarity.by_past(claim.own_bits) } else { 1.0 };
         let rarity = self.rarity.observe(claim.bits, weight);
         if rarity.first {
             self.cluster = offset;
@@ -68,11 +67,10 @@ impl ClaimRecord {
         if rarity.first || rise_bits > self.oddest_rise_bits {
             (self.oddest, self.oddest_rise_bits) = (offset, rise_bits);
         }
-        let (events, around) =
-            if claim.lasts { (told, libm::exp2(claim.bits)) } else { (rarity.events, rarity.events) };
+        let around = if claim.lasts { libm::exp2(claim.bits) } else { rarity.events };
         JudgedClaim {
             claim,
-            events,
+            events: rarity.events,
             around,
             proven: proven.min(rarity.alone),
             news: rarity.news,

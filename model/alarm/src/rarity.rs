@@ -85,23 +85,17 @@ impl RarityRecord {
     }
 
     /// Once in how many events a claim as high comes whose scale is an assumption, as that of evidence that was weighed
-    /// elsewhere: no more than by the stream's past, and no more than it claims.
-    pub(crate) fn prove(&self, bits: f64, weight: f64) -> f64 {
-        let alone = self.ask(bits, weight);
-        if bits < COUNTED_BITS { alone } else { self.by_past(bits).min(alone) }
-    }
-
-    /// Once in how many events a claim as high comes, if the claims of this stream fall as fast as those so far did. One
-    /// that is less than is counted comes as often as it claims.
+    /// elsewhere: no more than if the claims of this stream fall as fast as those so far did.
     ///
     /// Peaks over a threshold (Pickands, 1975): beyond [`COUNTED_BITS`] the largest claims of clusters are taken to
     /// fall
     /// exponentially, by the mean of what they had beyond it. Before there are any that mean is [`EXCESS_BITS_PRIOR`],
     /// which is more than it would be if all claims were true (1/ln 2); it weighs as much as [`PRIOR_CLUSTERS`] do. So
     /// a stream that is young, or whose claims are often high, has to be more unusual, until its past says otherwise.
-    pub(crate) fn by_past(&self, bits: f64) -> f64 {
+    pub(crate) fn prove(&self, bits: f64, weight: f64) -> f64 {
+        let alone = self.ask(bits, weight);
         if bits < COUNTED_BITS {
-            return libm::exp2(bits).min(self.by_past(COUNTED_BITS));
+            return alone;
         }
         let first = bin(COUNTED_BITS);
         let (mut count, mut excess) = (0.0, 0.0);
@@ -117,7 +111,7 @@ impl RarityRecord {
         let mean = (excess + PRIOR_CLUSTERS * EXCESS_BITS_PRIOR) / (count + PRIOR_CLUSTERS);
         let fall = libm::exp(-(bits - COUNTED_BITS) / mean);
         let expected = (count + 1.0) / (self.events + 1.0) * fall;
-        (1.0 / expected).clamp(1.0, (1u64 << RARITY_BITS_MAX as u32) as f64)
+        (1.0 / expected).min(alone)
     }
 
     /// Takes in the claim of an event.
@@ -157,9 +151,79 @@ impl Persist for RarityRecord {
     }
 }
 
+/// The record of what events claim by themselves, where the scale of that is an assumption.
+///
+/// An event is as rare as one that claims as much was so far. With n events and k of them that claimed as much, one
+/// comes once in N = (n + 1) / (k + g): the rank of the event among those before it, whatever they claim, which is all
+/// that can be said where any order of them is as likely as another. Beyond [`COUNTED_BITS`] the one that is not
+/// counted yet is less than one, g, as claims are taken to fall by [`EXCESS_BITS_PRIOR`] there.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnRecord {
+    events: f64,
+    /// `[BINS]`: events by what they claimed.
+    claims: [f32; BINS],
+}
+
+impl Default for OwnRecord {
+    fn default() -> Self {
+        OwnRecord { events: 0.0, claims: [0.0; BINS] }
+    }
+}
+
+impl OwnRecord {
+    /// Takes in what an event claims; returns once in how many events one claims as much.
+    pub(crate) fn observe(&mut self, bits: f64) -> f64 {
+        self.events += 1.0;
+        if self.events >= 2.0 * MEMORY_EVENTS {
+            self.events *= 0.5;
+            self.claims.iter_mut().for_each(|n| *n *= 0.5);
+        }
+        // most events claim nothing, and are as rare as any
+        if bits < TOLD_BITS {
+            return 1.0;
+        }
+        let as_high: f64 = self.claims[bin(bits)..].iter().map(|n| f64::from(*n)).sum();
+        self.claims[bin(bits)] += 1.0;
+        let itself = libm::exp(-(bits - COUNTED_BITS).max(0.0) / EXCESS_BITS_PRIOR);
+        (self.events / (as_high + itself)).clamp(1.0, (1u64 << RARITY_BITS_MAX as u32) as f64)
+    }
+}
+
+impl Persist for OwnRecord {
+    fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
+        s.f64("own claims", &mut self.events)?;
+        s.f32s_fixed("own claims", &mut self.claims)
+    }
+}
+
 /// The anomaly score of a rarity: from 0 for what every event is, ½ for once in ten thousand events, towards 1. It
 /// rises with the rarity and depends on nothing else, so that streams can be compared by it.
 pub fn score_of(rarity_events: f64) -> f64 {
     let decades = libm::log10(rarity_events.max(1.0));
     decades / (decades + HALF_SCORE_DECADES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_fixtures::Random;
+
+    #[test]
+    fn an_event_is_as_rare_as_its_rank_whatever_the_scale_of_claims() {
+        for scale in [0.7, 2.0, 6.0] {
+            let (mut record, mut random, mut rare) = (OwnRecord::default(), Random::new(7), [0u32; 3]);
+            let events = 60_000;
+            for _ in 0..events {
+                let n = record.observe(-scale * random.uniform().max(1e-12).ln());
+                for (count, least) in rare.iter_mut().zip([10.0, 100.0, 1000.0]) {
+                    *count += u32::from(n >= least);
+                }
+            }
+            for (count, least) in rare.into_iter().zip([10.0, 100.0, 1000.0]) {
+                // claims that fall otherwise than is assumed are off by the part beyond what was counted
+                let ratio = f64::from(count) * least / f64::from(events);
+                assert!((0.2..=2.5).contains(&ratio), "scale {scale}: {count} of {events} once in {least}");
+            }
+        }
+    }
 }

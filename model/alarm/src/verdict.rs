@@ -7,8 +7,8 @@ use surmise_event::Alarm;
 pub struct Verdict {
     /// Once in how many events of this stream an event is as unusual.
     pub rarity_events: f64,
-    /// The anomaly score, from 0 to 1: a function of how rare the event is. Of one whose evidence was weighed elsewhere it
-    /// is that of the evidence, which fades over the events behind an odd one.
+    /// The anomaly score, from 0 to 1: a function of how rare the event is. Of one whose evidence was weighed elsewhere
+    /// it is that of the evidence, which fades over the events behind an odd one.
     pub anomaly_score: f64,
     /// The field that is most unusual, by the caller's number, if one is.
     pub field: Option<u32>,

@@ -145,7 +145,7 @@ fn server(lines: usize, errors: std::ops::Range<usize>) -> Vec<String> {
     let mut random = Random::new(11);
     let line = |i: usize| {
         let status = if errors.contains(&i) { 500 } else { 200 };
-        let page = ["/", "/items", "/cart", "/login"][random.below(4) as usize];
+        let page = ["/home", "/items", "/cart", "/login"][random.below(4) as usize];
         let (day, minute, second) = (1 + i / 4_320, i / 3 % 1_440, i % 3 * 20);
         let time = format!("2026-03-{day:02}T{:02}:{:02}:{second:02}Z", minute / 60, minute % 60);
         format!("{time} request {page} done with {status} in {} ms", 15 + random.below(12))

@@ -10,7 +10,7 @@ use crate::watch::outcome_line;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use place::{PLACE_MAX, place_of};
-use resuming::{Beginning, Errand, begin};
+use resuming::{Errand, SendBeginning, begin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -140,8 +140,8 @@ struct SendOutcome {
 
 /// Sends every record of the source, and waits for the last acknowledgement. An interrupt ends the reading, not the
 /// sending of what was read.
-async fn pump(beginning: Beginning, bytes_total: Option<u64>) -> SendOutcome {
-    let Beginning { mut client, mut items, mut rest, mut read, passed, epoch, bytes, .. } = beginning;
+async fn pump(beginning: SendBeginning, bytes_total: Option<u64>) -> SendOutcome {
+    let SendBeginning { mut client, mut items, mut rest, mut read, passed, epoch, bytes, .. } = beginning;
     let bar = progress_bar(bytes_total);
     let ticker = tokio::spawn(tick(bar.clone(), bytes, client.follow()));
     let (progress, local) = (SendProgress::default(), Vec::new());

@@ -26,7 +26,7 @@ pub(super) struct Errand<'a> {
 }
 
 /// A connection, and the records that the daemon does not have.
-pub(super) struct Beginning {
+pub(super) struct SendBeginning {
     pub(super) client: Client,
     pub(super) items: ItemReceiver,
     /// The part of a run of bytes that the daemon does not have, which comes before `items`.
@@ -44,11 +44,11 @@ pub(super) struct Beginning {
 }
 
 /// Connects, and reads up to where the daemon has what is read.
-pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<Beginning, Failure> {
+pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<SendBeginning, Failure> {
     let Errand { address, mut hello, options, source: how, is_epoch_said } = errand;
     let client = connect(&address, &mut hello, &options, is_epoch_said).await?;
     let committed = client.committed_at_start();
-    let mut beginning = Beginning::new(client, source, hello.epoch);
+    let mut beginning = SendBeginning::new(client, source, hello.epoch);
     let Some(committed) = committed else { return Ok(beginning) };
     let Some(fault) = beginning.pass_over(committed).await? else { return Ok(beginning) };
     let producer = hello.producer.clone().unwrap_or_default();
@@ -64,7 +64,7 @@ pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<Beginnin
         let reason = format!("somebody else sends as {producer}, too; give each sender a --producer of its own");
         return Err(Failure::new(Exit::Data, reason));
     }
-    let mut beginning = Beginning::new(client, Source::open(how)?, hello.epoch);
+    let mut beginning = SendBeginning::new(client, Source::open(how)?, hello.epoch);
     beginning.notes.push(format!("{fault} as {producer}; all of it is sent, as epoch {}", hello.epoch));
     Ok(beginning)
 }
@@ -90,11 +90,11 @@ fn can_be_read_again(how: &SourceOptions) -> bool {
     !how.files.is_empty() && how.files.iter().all(|file| file.as_os_str() != "-" && file.is_file())
 }
 
-impl Beginning {
-    fn new(client: Client, source: Source, epoch: u64) -> Beginning {
+impl SendBeginning {
+    fn new(client: Client, source: Source, epoch: u64) -> SendBeginning {
         let (odd, bytes) = (source.oddities(), source.bytes_counter());
         let (items, read) = (read_ahead(source), ReadSoFar::default());
-        Beginning { client, items, rest: None, read, passed: 0, epoch, notes: Vec::new(), odd, bytes }
+        SendBeginning { client, items, rest: None, read, passed: 0, epoch, notes: Vec::new(), odd, bytes }
     }
 
     /// Reads what the daemon has. Returns in what way that is something else, if it is.
