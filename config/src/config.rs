@@ -96,7 +96,7 @@ impl Config {
             check_syntax(&text).map_err(in_file)?;
         }
         // the environment overrides the file
-        let mut config = read(&text, Some(Env::prefixed(VARIABLES).split("__"))).map_err(in_file)?;
+        let mut config = read(&text, Some(Env::prefixed(VARIABLES).split("__")), Config::check).map_err(in_file)?;
         config.source = ConfigSource::Environment(file.map(Path::to_owned));
         config.origins = KeyOrigins::of(&text);
         Ok(config)
@@ -164,7 +164,7 @@ impl Config {
     /// The text holds an unknown key or a value that does not fit.
     pub fn from_toml(text: &str) -> Result<Config, ConfigError> {
         check_syntax(text)?;
-        read(text, None)
+        read(text, None, Config::check)
     }
 
     /// The options of the learner of a stream, under the rule that the stream has, within `stream_mib_max`.

@@ -110,4 +110,18 @@ mod tests {
             assert!(placed[0].line == line && placed[0].text.contains(says), "{text}: {placed:?}");
         }
     }
+
+    #[test]
+    fn every_fault_is_told_and_no_place_in_the_program() {
+        let text = "[listen]\nhttp = 5\n[limits]\nstream = 3\nahead = 5\n[store]\ngenerations = 0\n\
+            [streams.x]\nfields = [{ name = \"a\", kind = \"int\" }]\nnonsense = 1\n";
+        let faults = Config::from_toml(text).unwrap_err().placed(text);
+        let faults: Vec<String> = faults.into_iter().map(|fault| fault.text).collect();
+        let told = ["listen.http", "\"streams\"", "limits.ahead", "mean number?", "nonsense", "store.generations: 0"];
+        for says in told {
+            assert!(faults.iter().any(|fault| fault.contains(says)), "{says}: {faults:#?}");
+        }
+        assert_eq!(faults.len(), told.len(), "{faults:#?}");
+        assert!(faults.iter().all(|fault| !fault.contains(".rs")), "{faults:#?}");
+    }
 }

@@ -93,8 +93,8 @@ const HEAD_BYTES: usize = 64 << 10;
 /// The file cannot be read, or is of a format of which the error names a remedy.
 pub(crate) fn decompress(mut file: BoxedReader) -> std::io::Result<(BoxedReader, Option<Compression>)> {
     let (mut head, mut filled) = (vec![0; HEAD_BYTES], 0);
-    // a pipe gives all that it has, by which its format is told; more is waited for only while the beginning may be that
-    // of a compressed file
+    // a pipe gives all that it has, by which its format is told; more is waited for only while the beginning may be
+    // that of a compressed file
     while filled < MAGIC_BYTES_MAX && (filled == 0 || may_be_magic(&head[..filled])) {
         match file.read(&mut head[filled..]) {
             Ok(0) => break,

@@ -95,9 +95,9 @@ impl Learner {
         &self.measures.forecasts
     }
 
-    /// The time that the line of the latest event tells, in microseconds since 1970; none if it tells none. Of a year, a
-    /// day or a zone that it leaves out, it is what the lines before it have, or UTC. It is no time of the event: the
-    /// clock of whoever wrote the line may be another one.
+    /// The time that the line of the latest event tells, in microseconds since 1970; none if it tells none. A year, a
+    /// day or a zone that it leaves out is what the lines before it have, or UTC. It is no time of the event: the clock
+    /// of whoever wrote the line may be another one.
     pub fn latest_line_time(&self) -> Option<i64> {
         self.scratch.line_time_us
     }

@@ -8,23 +8,23 @@ use surmise_config::{Config, parse_address};
 
 /// Where a daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum ListenPlace {
     Tcp(SocketAddr),
     Udp(SocketAddr),
     Unix(PathBuf),
 }
 
-impl Place {
+impl ListenPlace {
     /// Whether only one of the two can be listened at.
-    fn excludes(&self, other: &Place) -> bool {
+    fn excludes(&self, other: &ListenPlace) -> bool {
         match (self, other) {
-            (Place::Tcp(a), Place::Tcp(b)) | (Place::Udp(a), Place::Udp(b)) => {
+            (ListenPlace::Tcp(a), ListenPlace::Tcp(b)) | (ListenPlace::Udp(a), ListenPlace::Udp(b)) => {
                 let overlap = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
                 // the system gives each another port for port 0
                 a.port() == b.port() && a.port() != 0 && overlap
             }
-            (Place::Unix(a), Place::Unix(b)) => a == b,
-            (Place::Tcp(_) | Place::Udp(_) | Place::Unix(_), _) => false,
+            (ListenPlace::Unix(a), ListenPlace::Unix(b)) => a == b,
+            (ListenPlace::Tcp(_) | ListenPlace::Udp(_) | ListenPlace::Unix(_), _) => false,
         }
     }
 }
@@ -45,30 +45,30 @@ pub(super) fn examine(config: &Config) -> Vec<Diagnosis> {
     findings
 }
 
-fn places(config: &Config) -> Vec<(String, Place)> {
+fn places(config: &Config) -> Vec<(String, ListenPlace)> {
     let listen = &config.listen;
     let mut places = Vec::new();
     // what is no address is told as a fault of the configuration
     let address = |text: &str| parse_address(text).ok().flatten();
     for (key, text) in [("http", &listen.http), ("tcp", &listen.tcp), ("lines", &listen.lines)] {
-        places.extend(address(text).map(|address| (format!("listen.{key}"), Place::Tcp(address))));
+        places.extend(address(text).map(|address| (format!("listen.{key}"), ListenPlace::Tcp(address))));
     }
-    places.extend(config.unix_path().map(|path| ("listen.unix".to_owned(), Place::Unix(path))));
+    places.extend(config.unix_path().map(|path| ("listen.unix".to_owned(), ListenPlace::Unix(path))));
     for (name, source) in &config.sources.syslog {
         let key = |place: &str| format!("sources.syslog.{name}.{place}");
         let of = |text: &Option<String>| address(text.as_deref().unwrap_or_default());
-        places.extend(of(&source.tcp).map(|address| (key("tcp"), Place::Tcp(address))));
-        places.extend(of(&source.udp).map(|address| (key("udp"), Place::Udp(address))));
-        places.extend(source.unix.iter().map(|path| (key("unix"), Place::Unix(path.into()))));
+        places.extend(of(&source.tcp).map(|address| (key("tcp"), ListenPlace::Tcp(address))));
+        places.extend(of(&source.udp).map(|address| (key("udp"), ListenPlace::Udp(address))));
+        places.extend(source.unix.iter().map(|path| (key("unix"), ListenPlace::Unix(path.into()))));
     }
     places
 }
 
-fn free(key: &str, place: &Place) -> Diagnosis {
+fn free(key: &str, place: &ListenPlace) -> Diagnosis {
     match place {
-        Place::Tcp(address) => bound(key, *address, TcpListener::bind(address).map(drop)),
-        Place::Udp(address) => bound(key, *address, UdpSocket::bind(address).map(drop)),
-        Place::Unix(path) => socket(key, path),
+        ListenPlace::Tcp(address) => bound(key, *address, TcpListener::bind(address).map(drop)),
+        ListenPlace::Udp(address) => bound(key, *address, UdpSocket::bind(address).map(drop)),
+        ListenPlace::Unix(path) => socket(key, path),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::watch::outcome_line;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use place::{PLACE_MAX, place_of};
-use resuming::{Errand, SendBeginning, begin};
+use resuming::{Errand, ResumedSending, begin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -110,19 +110,19 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
     let (description, fields, notes) = described;
     let (bytes_total, is_epoch_said) = (source.bytes_total(), args.epoch.is_some());
     let errand = Errand { address, hello: hello.clone(), options, source: &how, is_epoch_said };
-    let beginning = begin(errand, source).await?;
-    let passed = beginning.passed;
+    let resumed = begin(errand, source).await?;
+    let passed = resumed.passed;
     let resumes = if passed > 0 { format!("; resumes after record {}", count(passed)) } else { String::new() };
     let to = args.stream.as_deref().map_or("the default stream".to_owned(), |s| format!("stream {s}"));
     let producer = hello.producer.unwrap_or_default();
     eprintln!("sending {description} to {to} at {} as {producer}{resumes}", global.socket);
-    for note in std::iter::once(&fields).chain(&notes).chain(&beginning.notes) {
+    for note in std::iter::once(&fields).chain(&notes).chain(&resumed.notes) {
         eprintln!("{note}");
     }
     let printer = tokio::spawn(print_replies(inbox, global.json()));
     let start = Instant::now();
-    let odd = beginning.odd.clone();
-    let sent = pump(beginning, bytes_total).await;
+    let odd = resumed.odd.clone();
+    let sent = pump(resumed, bytes_total).await;
     odd_lines(&odd.list()).iter().for_each(|line| eprintln!("{line}"));
     let _ = printer.await;
     finish(global, sent, start.elapsed().as_secs_f64())
@@ -140,8 +140,8 @@ struct SendOutcome {
 
 /// Sends every record of the source, and waits for the last acknowledgement. An interrupt ends the reading, not the
 /// sending of what was read.
-async fn pump(beginning: SendBeginning, bytes_total: Option<u64>) -> SendOutcome {
-    let SendBeginning { mut client, mut items, mut rest, mut read, passed, epoch, bytes, .. } = beginning;
+async fn pump(resumed: ResumedSending, bytes_total: Option<u64>) -> SendOutcome {
+    let ResumedSending { mut client, mut items, mut rest, mut read, passed, epoch, bytes, .. } = resumed;
     let bar = progress_bar(bytes_total);
     let ticker = tokio::spawn(tick(bar.clone(), bytes, client.follow()));
     let (progress, local) = (SendProgress::default(), Vec::new());

@@ -26,7 +26,7 @@ pub(super) struct Errand<'a> {
 }
 
 /// A connection, and the records that the daemon does not have.
-pub(super) struct SendBeginning {
+pub(super) struct ResumedSending {
     pub(super) client: Client,
     pub(super) items: ItemReceiver,
     /// The part of a run of bytes that the daemon does not have, which comes before `items`.
@@ -44,13 +44,13 @@ pub(super) struct SendBeginning {
 }
 
 /// Connects, and reads up to where the daemon has what is read.
-pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<SendBeginning, Failure> {
+pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<ResumedSending, Failure> {
     let Errand { address, mut hello, options, source: how, is_epoch_said } = errand;
     let client = connect(&address, &mut hello, &options, is_epoch_said).await?;
     let committed = client.committed_at_start();
-    let mut beginning = SendBeginning::new(client, source, hello.epoch);
-    let Some(committed) = committed else { return Ok(beginning) };
-    let Some(fault) = beginning.pass_over(committed).await? else { return Ok(beginning) };
+    let mut resumed = ResumedSending::new(client, source, hello.epoch);
+    let Some(committed) = committed else { return Ok(resumed) };
+    let Some(fault) = resumed.pass_over(committed).await? else { return Ok(resumed) };
     let producer = hello.producer.clone().unwrap_or_default();
     if is_epoch_said || !can_be_read_again(how) {
         let reason =
@@ -58,15 +58,15 @@ pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<SendBegi
         return Err(Failure::new(Exit::Data, reason));
     }
     hello.epoch += 1;
-    drop(beginning);
+    drop(resumed);
     let client = connect(&address, &mut hello, &options, false).await?;
     if client.committed_at_start().is_some() {
         let reason = format!("somebody else sends as {producer}, too; give each sender a --producer of its own");
         return Err(Failure::new(Exit::Data, reason));
     }
-    let mut beginning = SendBeginning::new(client, Source::open(how)?, hello.epoch);
-    beginning.notes.push(format!("{fault} as {producer}; all of it is sent, as epoch {}", hello.epoch));
-    Ok(beginning)
+    let mut resumed = ResumedSending::new(client, Source::open(how)?, hello.epoch);
+    resumed.notes.push(format!("{fault} as {producer}; all of it is sent, as epoch {}", hello.epoch));
+    Ok(resumed)
 }
 
 /// Connects in the epoch of the hello, or in the newest one where that is older and was not said.
@@ -90,11 +90,11 @@ fn can_be_read_again(how: &SourceOptions) -> bool {
     !how.files.is_empty() && how.files.iter().all(|file| file.as_os_str() != "-" && file.is_file())
 }
 
-impl SendBeginning {
-    fn new(client: Client, source: Source, epoch: u64) -> SendBeginning {
+impl ResumedSending {
+    fn new(client: Client, source: Source, epoch: u64) -> ResumedSending {
         let (odd, bytes) = (source.oddities(), source.bytes_counter());
         let (items, read) = (read_ahead(source), ReadSoFar::default());
-        SendBeginning { client, items, rest: None, read, passed: 0, epoch, notes: Vec::new(), odd, bytes }
+        ResumedSending { client, items, rest: None, read, passed: 0, epoch, notes: Vec::new(), odd, bytes }
     }
 
     /// Reads what the daemon has. Returns in what way that is something else, if it is.
