@@ -5,6 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output};
 use surmise_fixtures::free_port;
+use surmise_tests::sourced::wait_for;
 use surmise_tests::{TestDaemon, command, surmise};
 
 fn said(out: &Output) -> String {
@@ -42,7 +43,8 @@ fn a_daemon_that_is_well_is_told_so_and_what_is_wrong_is_named() {
         assert!(said(&out).contains(&format!("fine  {about}: ")), "{about}: {}", said(&out));
     }
     assert_eq!(faults(&examine(&d, &["--output", "json"])), []);
-    // the limit is reached
+    // the source has its stream, and the limit is reached
+    wait_for(&d, "app", 2);
     for stream in ["x", "y"] {
         d.post(&format!("/api/v1/streams/{stream}/events"), b"{\"data\":\"a\"}\n");
     }
