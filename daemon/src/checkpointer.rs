@@ -261,7 +261,7 @@ impl Checkpointer {
         }
         sizes.sort_unstable_by(|a, b| b.cmp(a));
         let mut entries: BTreeMap<u32, _> = self.storage.streams()?.into_iter().map(|e| (e.number, e)).collect();
-        // only learning a stream again under another schema needs what was before it
+        // what was before a stream is asked for least: by whoever looks that far back, and to learn it all again
         for view in views.iter().filter(|view| view.past_bytes.load(Ordering::Relaxed) > 0) {
             let (Some(entry), true) = (entries.get_mut(&view.number), total > most) else { continue };
             for part in std::mem::take(&mut entry.past) {

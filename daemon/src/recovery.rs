@@ -124,7 +124,7 @@ fn attempt(
     log_end: &LogEnd<'_>,
     trust: Trust,
 ) -> Result<Recovered, RecoveryError> {
-    let checkpoints = storage.checkpoints(entry.number);
+    let checkpoints = own_checkpoints(storage, &entry);
     let mut loaded = None;
     let mut passed_over = 0;
     for meta in checkpoints.iter().rev() {
@@ -249,6 +249,14 @@ pub fn load_learner(storage: &dyn Storage, meta: &CheckpointMeta) -> Result<(Lea
     Ok((learner, summary))
 }
 
+/// The checkpoints of a stream from which its own log leads on: not those that were carried along from the stream before,
+/// whose log does.
+fn own_checkpoints(storage: &dyn Storage, entry: &StreamEntry) -> Vec<CheckpointMeta> {
+    let mut checkpoints = storage.checkpoints(entry.number);
+    checkpoints.retain(|meta| meta.offset >= entry.first_offset);
+    checkpoints
+}
+
 /// What a stream knows of its producers, from its newest readable checkpoint and the log after it, without a learner.
 ///
 /// # Errors
@@ -260,7 +268,7 @@ pub fn producers_of(
 ) -> Result<Producers, RecoveryError> {
     let mut table = Producers::new(bounds);
     let mut from = 0;
-    for meta in storage.checkpoints(entry.number).into_iter().rev() {
+    for meta in own_checkpoints(storage, entry).into_iter().rev() {
         let read = match storage.load_summary(&meta) {
             Ok(bytes) => StreamSummary::decode(&bytes, bounds).ok(),
             Err(e) if e.is_damage() => None,

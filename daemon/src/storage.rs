@@ -184,7 +184,7 @@ impl Storage for Store {
     }
 
     fn carry_marked(&self, from: u32, to: u32, until: u64) -> Result<(), StoreError> {
-        self.checkpoints.carry_marked(from, to, until)
+        self.checkpoints.carry_marked(from, to, until, |meta| self.pages.can_resume_from(meta))
     }
 
     fn can_resume_from(&self, meta: &CheckpointMeta) -> Result<bool, StoreError> {

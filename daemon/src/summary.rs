@@ -15,9 +15,12 @@ use surmise_store::bytes::{Cursor, Damaged, put_bytes, put_varint};
 use surmise_store::{CheckpointMeta, StoreError, StreamEntry};
 
 /// The version of the encoding.
-const SUMMARY_VERSION: u8 = 6;
+const SUMMARY_VERSION: u8 = 8;
 /// The version of a stream whose events had no ids, which has none.
-const SUMMARY_VERSION_NO_IDS: u8 = 5;
+const SUMMARY_VERSION_NO_IDS: u8 = 7;
+/// The versions before, which knew the latest time of the events alone: with ids, and without.
+const SUMMARY_VERSION_NO_PACE: u8 = 6;
+const SUMMARY_VERSION_NO_PACE_OR_IDS: u8 = 5;
 /// The oldest version that is read. It had no quarantine, and what the versions between have of the past is not read.
 const SUMMARY_VERSION_NO_QUARANTINE: u8 = 2;
 
@@ -102,10 +105,10 @@ impl StreamSummary {
             _ => Quarantine::decode(&mut cursor)?,
         };
         let past = match version {
-            SUMMARY_VERSION_NO_IDS.. => StreamPast::decode(&mut cursor)?,
+            SUMMARY_VERSION_NO_PACE_OR_IDS.. => StreamPast::decode(&mut cursor)?,
             _ => StreamPast::default(),
         };
-        if version == SUMMARY_VERSION {
+        if matches!(version, SUMMARY_VERSION | SUMMARY_VERSION_NO_PACE) {
             producers.set_ids(EventIds::decode(&mut cursor, bounds.ids)?);
         }
         Ok(StreamSummary { producers, counters, model_version, keys, schema, quarantine, past })

@@ -6,7 +6,7 @@
 //! own into memory.
 
 use crate::earlier_learner::{EarlierLearnerError, earlier_learner};
-use crate::log_range::StreamLog;
+use crate::log_range::{StreamLog, records_of};
 use crate::storage::Storage;
 use crate::stream::NO_LIMITS;
 use std::sync::Arc;
@@ -151,17 +151,13 @@ fn last_seen(
     began: Instant,
 ) -> Result<Vec<Part>, WhyError> {
     let mut seen = LastSeen::new(parts, learner.schema());
-    let every_byte = learner.schema().is_bytes();
     for group in log.tail(0) {
         let (group, _) = group?;
-        let mut offset = group.first_offset;
-        for logged in &group.records {
-            let next = offset + logged.record.offsets(every_byte);
-            if next > question.offset {
+        for (offset, offsets, logged) in records_of(&group) {
+            if offset + offsets > question.offset {
                 return Ok(seen.finish());
             }
             seen.look(offset, &logged.record);
-            offset = next;
         }
         if began.elapsed().as_secs() >= question.seconds_max {
             break;

@@ -127,5 +127,16 @@ fn marked_checkpoints_go_along_as_far_as_they_lead_to_the_stream() {
     assert_eq!(marked(&host, "web"), both);
     let (status, answer) = host.post("/api/v1/checkpoints/web/good/restore", "");
     assert_eq!((status, hash(&host)), (200, hashes[1].clone()), "{answer}");
+    // that was an offset before the stream of this name began: its log is what leads there, and what came since
+    send(&mut producer(&host, "web"), 61, 70);
+    let logged = host.get("/api/v1/streams/web/events?from=0&count=1000").1;
+    assert_eq!((&logged["begin"], &logged["end"]), (&json!(0), &json!(50)), "{logged}");
+    for (event, seq) in logged["events"].as_array().unwrap().iter().zip((1..=40).chain(61..=70)) {
+        let sent: Value = serde_json::from_str(&line(seq)).unwrap();
+        assert_eq!(event["event"]["data"], sent["data"], "{event}");
+    }
+    let body = r#"{"fields":[{"name":"ms","kind":"category"}]}"#;
+    let (status, answer) = host.post("/api/v1/streams/web/schema", body);
+    assert_eq!((status, &answer["offset"]), (200, &json!(50)), "{answer}");
     host.stop();
 }

@@ -225,7 +225,6 @@ pub(crate) fn table(streams: &[StreamRow]) -> Table {
     t
 }
 
-/// The events in quarantine, one a line below what happened to it.
 /// The keys of a stream: their events, the latest of them, and whether they have gone silent.
 fn key_table(list: &KeyList) -> Table {
     let mut t = Table::new(1, ["key", "events", "latest event", "at", ""]);
@@ -241,6 +240,7 @@ fn key_table(list: &KeyList) -> Table {
     t
 }
 
+/// The events in quarantine, one a line below what happened to it.
 fn quarantined(list: &QuarantineList, paint: Paint) -> Vec<String> {
     let mut out = vec![format!(
         "{}: {} events in quarantine, {} of them kept",

@@ -66,7 +66,8 @@ impl BodyCutter {
                     BodyStart::Unknown if so_far.len() <= START_BYTES_MAX => {}
                     BodyStart::Lines => match first_line(so_far) {
                         None if so_far.len() <= line_bytes_max => {}
-                        Some(line) if serde_json::from_slice::<IgnoredAny>(line).is_err() => {
+                        // a line that is no JSON at all is refused alone; one that breaks off may go on in the next
+                        Some(line) if serde_json::from_slice::<IgnoredAny>(line).is_err_and(|e| e.is_eof()) => {
                             let so_far = std::mem::take(so_far);
                             *self = BodyCutter::Value { text: Vec::new(), bytes_max: line_bytes_max };
                             self.feed(&so_far, line_bytes_max);

@@ -111,7 +111,13 @@ pub async fn learn_line(hub: Arc<Hub>, stream: &str, line: Vec<u8>) -> Result<()
 /// says that all is well.
 async fn learn_json(posted: &mut Posted, body: Body, unpacker: Unpacker) -> Result<(), ProblemResponse> {
     posted.learn_json(body, unpacker).await?;
-    let codes = [RefusalCode::BadJson, RefusalCode::BadUtf8, RefusalCode::NotFinite, RefusalCode::Empty];
+    let codes = [
+        RefusalCode::BadJson,
+        RefusalCode::BadUtf8,
+        RefusalCode::NotFinite,
+        RefusalCode::Empty,
+        RefusalCode::LineTooLong,
+    ];
     let is_lone = posted.intake.lines_read() == 1 && posted.answer.rejected == 1;
     match posted.answer.errors.last().filter(|error| is_lone && codes.contains(&error.code)) {
         None => Ok(()),

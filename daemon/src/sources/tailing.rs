@@ -7,7 +7,7 @@ use super::learning::{LearningFault, SourceIntake};
 use super::tailed_file::{FileId, TailedFile};
 use crate::hub::Hub;
 use crate::source_board::{FileStatus, SourceKind, SourceState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub struct Tailing {
     /// What is wrong with files.
     faults: BTreeMap<PathBuf, String>,
     has_looked: bool,
+    /// The files that were found at the latest look.
+    found: BTreeSet<FileId>,
 }
 
 impl Tailing {
@@ -39,7 +41,14 @@ impl Tailing {
         let stream = source.stream(name);
         let intake = SourceIntake::new(hub, SourceKind::Files, name, stream);
         let reader = FileReader { intake, stream: stream.into() };
-        Tailing { reader, source: source.clone(), followed: Vec::new(), faults: BTreeMap::new(), has_looked: false }
+        Tailing {
+            reader,
+            source: source.clone(),
+            followed: Vec::new(),
+            faults: BTreeMap::new(),
+            has_looked: false,
+            found: BTreeSet::new(),
+        }
     }
 
     /// Follows them until the daemon stops.
@@ -121,8 +130,8 @@ impl Tailing {
         let Ok(found) = spawn_blocking(move || find(&patterns)).await else { return };
         let is_first = !std::mem::replace(&mut self.has_looked, true);
         // what has a name that something else had may not be what came next after it
-        let is_followed = |id: &FileId| self.followed.iter().any(|followed| followed.file.id == *id);
-        let mut has_rotated = is_first || !found.there.keys().all(is_followed);
+        let mut has_rotated = is_first || !found.there.keys().all(|id| self.found.contains(id));
+        self.found = found.there.keys().copied().collect();
         for followed in &mut self.followed {
             let path = found.there.get(&followed.file.id);
             has_rotated |= path.is_none() && !followed.file.is_rotated();

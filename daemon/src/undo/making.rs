@@ -8,6 +8,7 @@ use super::replacement::{Starting, WrittenReplacement, write_replacement};
 use super::subject::Subject;
 use crate::field_fit::FieldFit;
 use crate::forgetting::Forgotten;
+use crate::log_range::present_parts;
 use crate::owner::OwnedStream;
 use crate::producers::ProducerBounds;
 use crate::recovery::{LogEnd, producers_of, recover};
@@ -238,7 +239,7 @@ pub fn make(
         }
         Prepared::Reset => Starting::Empty,
         Prepared::Restore(meta) => {
-            (entry.past, entry.past_is_lost) = (past(meta.offset), old.past_is_lost);
+            (entry.past, entry.past_is_lost) = (past_up_to(old, past(meta.offset), meta.offset), old.past_is_lost);
             entry.like = old.like.clone();
             Starting::Checkpoint(meta)
         }
@@ -272,6 +273,16 @@ pub fn make(
         write_replacement(held, &mut entry, starting, &subject.storage, means.retention.now_us)?;
     commit(subject, entry.clone(), means)?;
     Ok(Replaced { entry: Some(entry), offset, refused, forgotten })
+}
+
+/// The logs that lead to a checkpoint: one that was carried along may be of an offset before the stream began, to which
+/// the logs before it lead.
+fn past_up_to(old: &StreamEntry, mut past: Vec<LogPart>, to: u64) -> Vec<LogPart> {
+    // those before count their events otherwise
+    let present = present_parts(&old.past, old.first_offset);
+    past.truncate(past.iter().skip(present).take_while(|part| part.from <= to).count() + present);
+    past[present..].iter_mut().for_each(|part| part.to = part.to.min(to));
+    past
 }
 
 /// Makes sure that the stream which is held is the one to be changed. While the change was prepared, a new stream may

@@ -107,7 +107,10 @@ pub fn write_replacement(
     storage.commit(&[pending], &[], &[], time_us)?;
     storage.flush_pages()?;
     // what people marked stays marked, as far as it leads to where the stream is now
-    goes_on_from.map_or(Ok(()), |from| storage.carry_marked(from, entry.number, offset))?;
+    match goes_on_from.map_or(Ok(()), |from| storage.carry_marked(from, entry.number, offset)) {
+        Err(e) if e.is_no_room() => tracing::warn!(stream = entry.name, "marked checkpoints are left behind: {e}"),
+        carried => carried?,
+    }
     storage.write_checkpoints(&[state.encode()])?;
     Ok(WrittenReplacement { offset, refused, forgotten })
 }

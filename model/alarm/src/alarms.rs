@@ -249,6 +249,7 @@ impl Alarms {
             let news = rarest.news || rarest.cluster > self.told_cluster;
             self.incident(offset, &JudgedClaim { news, ..rarest }, rate)
         };
+        self.told_gap = None;
         Verdict {
             rarity_events: most.events,
             anomaly_score: score_of(evidence.map_or(fields.around, |evidence| evidence.around.max(fields.around))),

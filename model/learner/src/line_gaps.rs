@@ -8,6 +8,9 @@ use surmise_state::{Persist, State, StateError};
 
 /// Lines that the counts of gaps remember.
 const MEMORY_LINES: f64 = 4096.0;
+/// The most that one gap counts in the usual one, as a multiple of it, after so many gaps.
+const GAP_MULTIPLE_MAX: f64 = 32.0;
+const UNBOUNDED_LINES: f64 = 20.0;
 
 /// The gaps between the lines of a stream, counted by the bins of `gap.rs`; old ones are forgotten.
 ///
@@ -45,14 +48,19 @@ impl LineGaps {
         self.clock = SequenceClock::default();
     }
 
-    /// Learns the time of a line, if it tells one. A line that comes late has a gap of zero.
+    /// Learns the time of a line, if it tells one. A line that comes late has a gap of zero, and so has one without a
+    /// time among others with one.
     pub fn observe(&mut self, time_us: Option<i64>) {
-        let Some(time_us) = time_us else { return };
+        let Some(time_us) = time_us else {
+            if self.gaps > 0.0 {
+                self.add_usual(0.0);
+            }
+            return;
+        };
         if let Some(gap_us) = self.clock.since(time_us) {
             self.counts[gap::bin(gap_us).min(gap::FIRST - 1) as usize] += self.step;
             self.means.observe(gap_us);
-            self.gaps = (self.gaps + 1.0).min(MEMORY_LINES);
-            self.usual_us += (gap_us as f64 - self.usual_us) / self.gaps;
+            self.add_usual(gap_us.max(0) as f64);
             self.step *= 1.0 + 1.0 / MEMORY_LINES;
             if self.step > 1e9 {
                 self.counts.iter_mut().for_each(|count| *count /= self.step);
@@ -60,6 +68,13 @@ impl LineGaps {
             }
         }
         self.clock.observe(time_us);
+    }
+
+    /// Takes a gap into the usual one. A single one counts in bounds, as one time may be far off.
+    fn add_usual(&mut self, gap_us: f64) {
+        self.gaps = (self.gaps + 1.0).min(MEMORY_LINES);
+        let most = if self.gaps > UNBOUNDED_LINES { GAP_MULTIPLE_MAX * self.usual_us } else { f64::INFINITY };
+        self.usual_us += (gap_us.min(most) - self.usual_us) / self.gaps;
     }
 
     /// The usual time between lines, in seconds; `None` as long as no two lines told their times.
@@ -104,6 +119,16 @@ mod tests {
         (1..100).for_each(|i| gaps.observe(Some(5_000_000 + i * 2_000_000)));
         assert!((mean(&gaps) / 2.0 - 1.0).abs() < 1e-6, "{}", mean(&gaps));
         assert_eq!(gaps.usual_seconds(), Some(2.0));
+        // two hosts whose clocks are a second apart, a line without a time among four, and a time far ahead at last
+        let mut mixed = LineGaps::default();
+        (0..3_000).for_each(|i| match i % 4 {
+            3 => mixed.observe(None),
+            n => mixed.observe(Some(i * 4_000_000 - n % 2 * 1_000_000)),
+        });
+        let usual = |gaps: &LineGaps| gaps.usual_seconds().unwrap();
+        assert!((usual(&mixed) / 4.0 - 1.0).abs() < 0.01, "{}", usual(&mixed));
+        mixed.observe(Some(i64::MAX / 2));
+        assert!(usual(&mixed) < 4.1, "{}", usual(&mixed));
         // a new pace replaces the old one
         (1..60_000).for_each(|i| gaps.observe(Some(300_000_000 + i * 60_000_000)));
         assert!((mean(&gaps) / 60.0 - 1.0).abs() < 0.1, "{}", mean(&gaps));

@@ -52,7 +52,8 @@ pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<ResumedS
     let Some(committed) = committed else { return Ok(resumed) };
     let Some(fault) = resumed.pass_over(committed).await? else { return Ok(resumed) };
     let producer = hello.producer.clone().unwrap_or_default();
-    if is_epoch_said || !can_be_read_again(how) {
+    // one of several files that has grown moves all that follow, which would be sent twice
+    if is_epoch_said || !can_be_read_again(how) || how.files.len() > 1 {
         let reason =
             format!("{fault} as {producer}; --epoch {}, or another --producer, sends all of it", hello.epoch + 1);
         return Err(Failure::new(Exit::Data, reason));
@@ -100,6 +101,9 @@ impl ResumedSending {
     /// Reads what the daemon has. Returns in what way that is something else, if it is.
     async fn pass_over(&mut self, committed: u64) -> Result<Option<String>, Failure> {
         let there = place_of(committed);
+        if there == 0 {
+            return self.pass_over_counted(committed).await.map(|()| None);
+        }
         while self.read.place() < there {
             let Some(item) = self.items.recv().await else {
                 // what is empty by now has nothing that could be left out
@@ -122,6 +126,18 @@ impl ResumedSending {
             }
             Likeness::Other => Some("this is something else than was sent before".into()),
         })
+    }
+
+    /// Reads as many records as an earlier version has numbered, which says nothing of what they were.
+    async fn pass_over_counted(&mut self, committed: u64) -> Result<(), Failure> {
+        while self.passed < committed {
+            let Some(item) = self.items.recv().await else { break };
+            self.read.take(&item?);
+            self.passed += 1;
+        }
+        let records = plural(self.passed, "record");
+        self.notes.push(format!("{records} that an earlier version sent are passed over by their number alone"));
+        Ok(())
     }
 }
 

@@ -36,13 +36,23 @@ impl Checkpoints {
     }
 
     /// Copies the checkpoints of a stream that are pinned or have a label, of offsets up to `until`, to a stream that
-    /// goes on from it and has no checkpoint yet; its key pages are copied already. One that is damaged is left out.
+    /// goes on from it and has no checkpoint yet; its key pages are copied already. One that is damaged, or that finds
+    /// its key pages no more, is left out.
     ///
     /// # Errors
     /// A database refuses.
-    pub fn carry_marked(&self, from: u32, to: u32, until: u64) -> Result<(), StoreError> {
+    pub fn carry_marked(
+        &self,
+        from: u32,
+        to: u32,
+        until: u64,
+        can_resume_from: impl Fn(&CheckpointMeta) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let is_marked = |meta: &CheckpointMeta| meta.pinned || meta.label.is_some();
         for meta in self.of(from).into_iter().filter(|meta| is_marked(meta) && meta.offset <= until) {
+            if !can_resume_from(&meta)? {
+                continue;
+            }
             let (learner, summary) = match self.load(&meta) {
                 Ok(bytes) => bytes,
                 Err(e) if e.is_damage() => continue,
