@@ -601,7 +601,7 @@ export interface KnownKey {
   /** Its events so far. */
   events: number;
   /** Whether it is silent for far longer than keys of this stream are that speak again. */
-  is_silent?: boolean;
+  is_silent: boolean;
   /** The key. */
   key: string;
   /** The offset of its latest event. */
