@@ -249,8 +249,8 @@ pub fn load_learner(storage: &dyn Storage, meta: &CheckpointMeta) -> Result<(Lea
     Ok((learner, summary))
 }
 
-/// The checkpoints of a stream from which its own log leads on: not those that were carried along from the stream before,
-/// whose log does.
+/// The checkpoints of a stream from which its own log leads on: not those that were carried along from the stream
+/// before, whose log does.
 fn own_checkpoints(storage: &dyn Storage, entry: &StreamEntry) -> Vec<CheckpointMeta> {
     let mut checkpoints = storage.checkpoints(entry.number);
     checkpoints.retain(|meta| meta.offset >= entry.first_offset);

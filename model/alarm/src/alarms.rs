@@ -52,8 +52,7 @@ pub struct Alarms {
     aside: ClaimRecord,
     /// Where the change began that the event at hand claims, if it claims one.
     change_began: Option<u64>,
-    /// Evidence that was weighed elsewhere, once there is any; the part of it that is of the event at hand itself, and
-    /// the record of such parts.
+    /// Evidence that was weighed elsewhere; what of it is of the event at hand itself, and the record of that.
     evidence: Option<ClaimRecord>,
     own_bits: f64,
     own: OwnRecord,
@@ -211,8 +210,8 @@ impl Alarms {
         }
     }
 
-    /// The usual time between events in seconds as they tell it themselves, such as lines that begin with their time. A
-    /// budget of so many incidents a day is held by it, and incidents are told by it, where events have no time.
+    /// The usual time between events in seconds as they tell it themselves, as lines do that begin with their time.
+    /// Budgets by the day, and incidents, go by it where events have no time.
     pub fn usual_gap(&mut self, seconds: Option<f64>) {
         self.told_gap = seconds.filter(|seconds| seconds.is_finite());
     }
@@ -224,10 +223,9 @@ impl Alarms {
         self.budget.event(rate);
         let part = std::mem::take(&mut self.claimed_part);
         let mut fields = self.fields_claim.judge(offset, self.weight);
-        let own_bits = std::mem::take(&mut self.own_bits);
         let evidence = self.evidence.as_mut().map(|e| {
             let judged = e.judge(offset, 1.0);
-            JudgedClaim { events: self.own.observe(own_bits), ..judged }.part(1.0 - part)
+            JudgedClaim { events: self.own.observe(std::mem::take(&mut self.own_bits)), ..judged }.part(1.0 - part)
         });
         if evidence.is_some() {
             fields = fields.part(part);

@@ -8,6 +8,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 const SYMBOLS_MAX: usize = 4096;
 /// Values in slots of lines whose latest event is known; a further one takes the place of another.
 const WORDS_MAX: usize = 4096;
+/// Places that a value may have, one behind the other.
+const PLACES_OF_TAG: usize = 4;
 /// Places for values in slots at first.
 const WORDS_MIN: usize = 64;
 /// Numbers whose latest event is known on either side: each the largest since it came.
@@ -102,7 +104,7 @@ fn word_tag(slot: u32, text: &[u8]) -> u64 {
     xxh3_64_with_seed(text, u64::from(slot)).max(1)
 }
 
-/// The latest events of values by their tags: a table in which each tag has one place.
+/// The latest events of values by their tags: a table in which each tag may have one of [`PLACES_OF_TAG`] places.
 #[derive(Clone, Debug, Default)]
 struct SeenWords {
     /// `[places]`: the tag that has the place, 0 for none.
@@ -126,14 +128,22 @@ impl SeenWords {
     }
 
     fn put(&mut self, tag: u64, offset: u64) {
-        let place = tag as usize & (self.tags.len() - 1);
+        let is_its = |place: &usize| self.tags[*place] == tag || self.tags[*place] == 0;
+        // where all are taken, the one that came longest ago makes room
+        let place = self.places(tag).find(is_its).or_else(|| self.places(tag).min_by_key(|place| self.offsets[*place]));
+        let Some(place) = place else { return };
         self.taken += u64::from(self.tags[place] == 0);
         (self.tags[place], self.offsets[place]) = (tag, offset);
     }
 
     fn latest(&self, tag: u64) -> Option<u64> {
-        let place = tag as usize & self.tags.len().checked_sub(1)?;
-        (self.tags[place] == tag).then(|| self.offsets[place])
+        self.places(tag).find(|place| self.tags[*place] == tag).map(|place| self.offsets[place])
+    }
+
+    /// The places that a tag may have.
+    fn places(&self, tag: u64) -> impl Iterator<Item = usize> + use<> {
+        let places = self.tags.len();
+        (0..PLACES_OF_TAG.min(places)).map(move |next| (tag as usize).wrapping_add(next) & (places - 1))
     }
 }
 

@@ -33,7 +33,8 @@ pub(crate) struct SendArgs {
     stream: Option<String>,
     /// The name under which the daemon remembers what it has; by default made of this host, the files and the stream,
     /// so that sending the same files there again resumes, also when they have grown. A file that holds something else
-    /// by then is sent from its beginning, which is said; of several files that is an error. Standard input gets a new name every time.
+    /// by then is sent from its beginning, which is said; of several files that is an error. Standard input gets a new
+    /// name every time.
     #[arg(long, value_name = "NAME")]
     producer: Option<String>,
     /// The producer's epoch; a higher one starts afresh and shuts out the lower ones. By default the newest one that
