@@ -75,8 +75,10 @@ const INCIDENTS_SHOWN_MAX: usize = 20;
 fn incident_lines(found: &ReplayIncidents) -> Vec<String> {
     let ReplayIncidents { budget, promised, begun, incidents } = found;
     let lines = IncidentLines::stdout();
-    let mut out =
-        vec![format!("{}; the budget of {budget} promised {promised:.1} at most", plural(*begun, "incident"))];
+    let mut out = vec![format!(
+        "{}, where the budget of {budget} allows {promised:.1} in the long run",
+        plural(*begun, "incident")
+    )];
     out.extend(incidents.iter().take(INCIDENTS_SHOWN_MAX).map(|incident| lines.past(&incident.told)));
     let more = begun.saturating_sub(INCIDENTS_SHOWN_MAX as u64);
     if more > 0 {
