@@ -125,7 +125,9 @@ def test_the_course_of_a_stream(ask: Ask, taught: str) -> None:
     assert all(a.rarity_events >= b.rarity_events for a, b in zip(rare.surprises, rare.surprises[1:]))
     assert ask("templates", taught).templates == []
     keys = ask("keys", taught, order="quietest")
-    assert keys.count == len(keys.keys) and all(a.latest_offset < b.latest_offset for a, b in zip(keys.keys, keys.keys[1:]))
+    assert keys.count == len(keys.keys) and all(
+        a.latest_offset < b.latest_offset for a, b in zip(keys.keys, keys.keys[1:])
+    )
     events = ask("events", taught, start=499, count=2)
     assert (events.begin, events.end) == (0, 600)
     assert [event.offset for event in events] == [499, 500]

@@ -147,7 +147,8 @@ class AsyncClient:
     ) -> Prediction:
         """Give what is expected of the other fields of an event of which `data` is known; nothing is learnt.
 
-        Of a stream with a target that is the target; of other streams it is every field that is not given. `fresh` is as for `next`.
+        Of a stream with a target that is the target; of other streams it is every field that is not given. `fresh` is
+        as for `next`.
         """
         return await self.ask(calls.predict(stream, data, key, time, top, fresh))
 

@@ -161,7 +161,8 @@ class Client:
     ) -> Prediction:
         """Give what is expected of the other fields of an event of which `data` is known; nothing is learnt.
 
-        Of a stream with a target that is the target; of other streams it is every field that is not given. `fresh` is as for `next`.
+        Of a stream with a target that is the target; of other streams it is every field that is not given. `fresh` is
+        as for `next`.
         """
         return self.ask(calls.predict(stream, data, key, time, top, fresh))
 
