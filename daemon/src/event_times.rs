@@ -6,11 +6,13 @@ use surmise_store::bytes::{Cursor, Damaged, put_varint};
 /// How long it is remembered, at the least, that events came faster than their times tell, in microseconds of the
 /// daemon's clock.
 const MEMORY_US: i64 = 600 * 1_000_000;
+/// A time that is less behind the daemon's clock is the present.
+const NOW_US: i64 = 60 * 1_000_000;
 
 /// The times of a stream's events, and how far they ran ahead of the daemon's clock of late.
 ///
-/// Events of a recording that is read in at once, or of minutes that are sent together, come faster than their times
-/// tell. What follows them is not late before the daemon's clock has caught up.
+/// Events of a recording that is read in at once come faster than their times tell. What follows them is not late before
+/// the daemon's clock has caught up; unless they came up to the present, from which they go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventTimes {
     /// The time of the latest event, in microseconds since 1970.
@@ -97,9 +99,11 @@ impl Pace {
         self.least[0] = self.least[0].min(self.lead);
     }
 
-    /// How far the times of events ran ahead of the daemon's clock of late.
+    /// How far the times of events ran ahead of the daemon's clock of late; no further than the latest of them is behind
+    /// it, and not at all where that is hardly behind: what has come up to now goes on from now.
     fn ahead(&self) -> i64 {
-        self.lead.saturating_sub(self.least[0].min(self.least[1])).max(0)
+        let (gained, behind) = (self.lead.saturating_sub(self.least[0].min(self.least[1])), self.lead.saturating_neg());
+        if behind < NOW_US { 0 } else { gained.min(behind).max(0) }
     }
 }
 
@@ -145,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_every_five_minutes_is_late_once_the_next_five_are_over() {
+    fn a_past_that_is_sent_up_to_now_is_late_as_soon_as_it_is_silent() {
         let mut times = EventTimes::default();
-        (0..3_000).for_each(|n| note(&mut times, n, 300 * (n / 300 + 1)));
-        assert_eq!((late(&times, 299), late(&times, 400)), (0, 101));
+        (0..3_000).for_each(|n| note(&mut times, n, 3_010));
+        assert_eq!((late(&times, 30), late(&times, 60)), (30, 60));
     }
 
     #[test]

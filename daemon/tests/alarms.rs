@@ -63,10 +63,13 @@ fn silence_is_told_while_it_lasts() {
     let host = Host::start_with(dir.path(), more);
     let mut w = host.connect();
     w.hello(json!({"producer": "p", "epoch": 1, "stream": "beat", "want": ["ack"]}));
-    // ten beats a second, for five minutes that are long past
+    // ten beats a second, for five minutes up to now
     const BEATS: u64 = 3000;
-    let beat =
-        |seq: u64| format!("{{\"seq\":{seq},\"time\":{},\"data\":\"beat\"}}\n", 1_700_000_000.0 + seq as f64 * 0.1);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let beat = |seq: u64| {
+        let time = now - (BEATS - seq) as f64 * 0.1;
+        format!("{{\"seq\":{seq},\"time\":{time},\"data\":\"beat\"}}\n")
+    };
     w.bytes((1..=BEATS).map(beat).collect::<String>().as_bytes());
     w.until_ack(BEATS);
     let until = std::time::Instant::now() + std::time::Duration::from_secs(30);

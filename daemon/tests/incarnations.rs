@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const SMALL: &str = "[model]\nnetwork = \"off\"\nmemory_mib = 1\n";
 
 fn line(seq: u64) -> String {
-    format!(r#"{{"seq":{seq},"key":"k{}","data":{{"page":"/{}","ms":{}}}}}"#, seq % 3, seq * seq % 5, seq % 17)
+    format!(r#"{{"seq":{seq},"key":"k{}","data":{{"page":"/{}","ms":{}.5}}}}"#, seq % 3, seq * seq % 5, seq % 17)
 }
 
 fn producer(host: &Host, stream: &str) -> Wire {
