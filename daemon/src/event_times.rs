@@ -11,8 +11,8 @@ const NOW_US: i64 = 60 * 1_000_000;
 
 /// The times of a stream's events, and how far they ran ahead of the daemon's clock of late.
 ///
-/// Events of a recording that is read in at once come faster than their times tell. What follows them is not late before
-/// the daemon's clock has caught up; unless they came up to the present, from which they go on.
+/// Events of a recording that is read in at once come faster than their times tell. What follows them is not late
+/// before the daemon's clock has caught up; unless they came up to the present, from which they go on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventTimes {
     /// The time of the latest event, in microseconds since 1970.
@@ -99,8 +99,8 @@ impl Pace {
         self.least[0] = self.least[0].min(self.lead);
     }
 
-    /// How far the times of events ran ahead of the daemon's clock of late; no further than the latest of them is behind
-    /// it, and not at all where that is hardly behind: what has come up to now goes on from now.
+    /// How far the times of events ran ahead of the daemon's clock of late; no further than the latest of them is
+    /// behind it, and not at all where that is hardly behind: what has come up to now goes on from now.
     fn ahead(&self) -> i64 {
         let (gained, behind) = (self.lead.saturating_sub(self.least[0].min(self.least[1])), self.lead.saturating_neg());
         if behind < NOW_US { 0 } else { gained.min(behind).max(0) }

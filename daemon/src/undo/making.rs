@@ -226,10 +226,7 @@ pub fn make(
     let newest = subject.storage.checkpoints(old.number).last().map_or(0, |meta| meta.offset);
     let end = Some(StreamEnd { offset: until.max(newest), time_us: means.retention.now_us });
     let bytes = subject.view.logged_bytes.load(Ordering::Relaxed).saturating_sub(old.trimmed_bytes);
-    let past = |to| {
-        let part = LogPart { number: old.number, from: old.first_offset, to, bytes };
-        old.past.iter().copied().chain([part]).collect::<Vec<_>>()
-    };
+    let past = |to| past_of(old, to, bytes);
     let mut entry = StreamEntry { replaced: end, ..replacement_entry(subject, old.schema.clone(), means) };
     let starting = match prepared {
         Prepared::Delete(for_good) => {
@@ -273,6 +270,12 @@ pub fn make(
         write_replacement(held, &mut entry, starting, &subject.storage, means.retention.now_us)?;
     commit(subject, entry.clone(), means)?;
     Ok(Replaced { entry: Some(entry), offset, refused, forgotten })
+}
+
+/// The logs that lead to what goes on from a stream at an offset, of whose own log that is so many bytes.
+fn past_of(old: &StreamEntry, to: u64, bytes: u64) -> Vec<LogPart> {
+    let own = LogPart { number: old.number, from: old.first_offset, to, bytes };
+    old.past.iter().copied().chain([own]).collect()
 }
 
 /// The logs that lead to a checkpoint: one that was carried along may be of an offset before the stream began, to which
