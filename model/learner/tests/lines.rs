@@ -162,9 +162,6 @@ fn an_ordinary_line_is_ordinary_behind_odd_ones() {
     let behind = &outcomes[5_060..];
     let rare = behind[..60].iter().filter(|outcome| outcome.rarity_events >= 100.0).count();
     assert!(rare <= 3, "{rare} of 60");
-    // what is told of the lines around one fades
-    let scores = [5_001, 5_460].map(|at: usize| outcomes[at].anomaly_score);
-    assert!(scores[0] > 0.3 && scores[1] < 0.1, "{scores:?}");
 }
 
 #[test]
