@@ -23,7 +23,7 @@ pub(crate) fn read<C: DeserializeOwned>(
     let extract = |text: &str| {
         let figment = Figment::from(Toml::string(text));
         let figment = variables.iter().cloned().fold(figment, Figment::merge);
-        figment.extract::<C>()
+        figment.extract::<C>().map_err(Box::new)
     };
     let mut error = match extract(text) {
         Ok(config) => return Ok(config),
@@ -32,7 +32,7 @@ pub(crate) fn read<C: DeserializeOwned>(
     let (mut rest, mut faults, mut left_out) = (text.parse::<Table>().unwrap_or_default(), Vec::new(), Vec::new());
     let config = loop {
         let mut is_less = false;
-        for error in error {
+        for error in *error {
             let path = error.path.clone();
             faults.push(ConfigFault::from_figment(error, ""));
             is_less |= leave_out(&mut rest, &path);
