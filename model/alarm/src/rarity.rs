@@ -88,10 +88,10 @@ impl RarityRecord {
     /// elsewhere: no more than if the claims of this stream fall as fast as those so far did.
     ///
     /// Peaks over a threshold (Pickands, 1975): beyond [`COUNTED_BITS`] the largest claims of clusters are taken to
-    /// fall
-    /// exponentially, by the mean of what they had beyond it. Before there are any that mean is [`EXCESS_BITS_PRIOR`],
-    /// which is more than it would be if all claims were true (1/ln 2); it weighs as much as [`PRIOR_CLUSTERS`] do. So
-    /// a stream that is young, or whose claims are often high, has to be more unusual, until its past says otherwise.
+    /// fall exponentially, by the mean of what they had beyond it. Before there are any that mean is
+    /// [`EXCESS_BITS_PRIOR`], which is more than it would be if all claims were true (1/ln 2); it weighs as much as
+    /// [`PRIOR_CLUSTERS`] do. So a stream that is young, or whose claims are often high, has to be more unusual, until
+    /// its past says otherwise.
     pub(crate) fn prove(&self, bits: f64, weight: f64) -> f64 {
         let alone = self.ask(bits, weight);
         if bits < COUNTED_BITS {

@@ -18,14 +18,14 @@ impl Learner {
     /// How many keys are in memory, and the first of them in an order, at most `max`. The time that silence is measured
     /// by is that of the latest event of all keys.
     pub fn known_keys(&self, order: KeyOrder, max: usize) -> (usize, Vec<KnownKey>) {
-        let mut keys = self.keys.named();
-        let listed: Vec<_> = match order {
-            KeyOrder::Latest => keys.by_ref().take(max).collect(),
-            KeyOrder::Quietest => keys.by_ref().rev().take(max).collect(),
+        let keys: Vec<_> = self.keys.named().collect();
+        let now_us = keys.iter().filter_map(|(_, state)| state.clock.last_us()).max();
+        let told = |(key, state): &(&str, &KeyState)| self.known_key(key, state, now_us);
+        let listed = match order {
+            KeyOrder::Latest => keys.iter().take(max).map(told).collect(),
+            KeyOrder::Quietest => keys.iter().rev().take(max).map(told).collect(),
         };
-        let now_us = self.keys.named().filter_map(|(_, state)| state.clock.last_us()).max();
-        let told = listed.into_iter().map(|(key, state)| self.known_key(key, state, now_us));
-        (self.keys.named().count(), told.collect())
+        (keys.len(), listed)
     }
 
     fn known_key(&self, key: &str, state: &KeyState, now_us: Option<i64>) -> KnownKey {
