@@ -158,6 +158,7 @@ mod tests {
             rarity_events: 20_000.0,
             rarity_seconds: None,
             field: None,
+            key: None,
             label: None,
         };
         AlarmEvent::overdue(&"web".into(), alarm, None)

@@ -87,6 +87,7 @@ mod tests {
             rarity_events: 20_413.0,
             rarity_seconds: Some(3.1 * 86_400.0),
             field: Some("status".into()),
+            key: None,
             label: None,
         };
         let mut a = AlarmEvent::overdue(&"web".into(), alarm, Some(1_764_338_400_000_000));

@@ -135,9 +135,9 @@ const lineName = (name: string): string => (name === "value" ? "template" : `tem
 const slotWords = (name: string): string => name.replace(/^(?:(.+)\/)?slot (\d+)$/, (_, of: string | undefined, place: string) => `${of ? `${of}, ` : ""}placeholder ${place}`);
 
 /** Which incident the event belongs to, and where that stands. */
-function incidentWords({ kind, field, phase, time, count: events }: Incident): string {
+function incidentWords({ kind, field, key, phase, time, count: events }: Incident): string {
   const began = time === undefined ? "" : ` began ${clock(time)},`;
-  return `It belongs to an incident: ${kindWords(kind, field, true)}. That${began} has had ${plural(events, "unusual event")} and ${phase === "ended" ? "is over" : "goes on"}.`;
+  return `It belongs to an incident: ${kindWords(kind, key ?? field, true)}. That${began} has had ${plural(events, "unusual event")} and ${phase === "ended" ? "is over" : "goes on"}.`;
 }
 
 /** What the columns of the table of parts say. */

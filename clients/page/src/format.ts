@@ -148,28 +148,32 @@ export function moment(iso: string | number | null | undefined): string {
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
-/** What is unusual, in words. */
-export function kindWords(kind: string, field?: string, came = false, open = true): string {
-  const of = field && field !== "value" ? ` in ${field}` : "";
+/** What is unusual, in words; `subject` is the field that it is in, or the key, if it is one. */
+export function kindWords(kind: string, subject?: string, came = false, open = true): string {
+  const of = subject && subject !== "value" ? ` in ${subject}` : "";
   switch (kind) {
     case "value": return `Unexpected value${of}`;
     case "new": return `Never seen before${of}`;
     case "run": return `A run of unusual events${of}`;
     case "level": return `The level has moved${of}`;
     case "spread": return `The scatter has changed${of}`;
-    case "flat": return of ? `${field} stands still` : "It stands still";
+    case "flat": return of ? `${subject} stands still` : "It stands still";
     case "rate": return "Events come at another rate";
     case "missing": return came ? "An event came late" : open ? "An event is overdue" : "An event was overdue";
-    case "end": return "A key ended, or went on, out of turn";
+    case "end": return subject === undefined ? "A key ended, or went on, out of turn" : `${subject} was unusual as a whole`;
+    case "silent": return `${subject ?? "A key"} fell silent`;
     default: return kind;
   }
 }
+
+/** The key or the field that an incident is about, if it is about one. */
+export const subjectOf = ({ key, field }: { key?: string; field?: string }): string | undefined => key ?? field;
 
 /** The same in a word or two. */
 export const kindShort = (kind: string, came = true): string => (kind === "missing" && !came ? "overdue" : (KINDS_SHORT[kind] ?? kind));
 
 const KINDS_SHORT: Record<string, string> = {
-  value: "odd value", new: "never seen", run: "odd run", level: "level moved", spread: "other scatter", flat: "stands still", rate: "other rate", missing: "came late", end: "out of turn",
+  value: "odd value", new: "never seen", run: "odd run", level: "level moved", spread: "other scatter", flat: "stands still", rate: "other rate", missing: "came late", end: "out of turn", silent: "fell silent",
 };
 
 /** A lasting change, in words. */

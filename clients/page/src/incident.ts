@@ -5,7 +5,7 @@ import { clear, h } from "./dom";
 import { eventElement, expectedWords, inOrder, ODD_BITS, shorten } from "./eventtext";
 import { tempoWords, untilOf, whyOf } from "./explain";
 import { MEANS } from "./facts";
-import { ago, beganWords, changeWords, clock, fieldWords, kindWords, moment, plural, rarity, timeOf } from "./format";
+import { ago, beganWords, changeWords, clock, fieldWords, kindWords, moment, plural, rarity, subjectOf, timeOf } from "./format";
 import { isMuted, muteId, said, say, spoken } from "./local";
 import { incidentId, state } from "./state";
 import { isOfTempo, isOverdue } from "./tempo";
@@ -144,7 +144,7 @@ class Fold {
     const names = [...new Set(group.map((i) => i.stream))].sort();
     this.element.className = `fold ${group.some(isOdd) ? "open" : "over"}`;
     this.element.dataset.incidents = String(group.length);
-    this.what.textContent = kindWords(first.kind, new Set(group.map((i) => i.field)).size === 1 ? first.field : undefined, first.event !== null, group.some(isOpen));
+    this.what.textContent = kindWords(first.kind, new Set(group.map(subjectOf)).size === 1 ? subjectOf(first) : undefined, first.event !== null, group.some(isOpen));
     const shown = names.slice(0, NAMED_MAX);
     this.streams.textContent = `${plural(names.length, "stream")}: ${shown.join(", ")}${names.length > shown.length ? ` and ${names.length - shown.length} more` : ""}`;
     clear(this.since, ...sinceElements(first));
@@ -211,7 +211,7 @@ function card(incident: AlarmEvent, redraw: () => void, inStream: boolean, other
   return h(
     "li",
     { class: `incident ${isOdd(incident) ? "open" : open ? "normal" : "over"}` },
-    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, incident.field, incident.event !== null, open)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
+    h("div", { class: "head" }, h(inStream ? "h3" : "h2", {}, kindWords(incident.kind, subjectOf(incident), incident.event !== null, open)), inStream ? null : h("a", { href: link, class: "stream" }, h("bdi", {}, incident.stream)),
       h("span", { class: "since" }, ...sinceElements(incident))),
     // what came says nothing where it is odd when it came
     tempo === undefined ? h("p", { class: "text" }, eventElement(inOrder(event, state.rows.get(incident.stream)?.schema.fields ?? []), parts)) : h("p", { class: "text instead" }, tempo),

@@ -12,7 +12,7 @@ import { Cards, isOdd, isOpen, listed, visible } from "./incident";
 import { shorten } from "./eventtext";
 import { expectations } from "./expectations";
 import { FieldChoice } from "./fieldchoice";
-import { ago, bits, bytes, changeWords, clock, count, fieldWords, kindWords, num, percent, plural, rate } from "./format";
+import { ago, bits, bytes, changeWords, clock, count, fieldWords, kindWords, num, percent, plural, rate, subjectOf } from "./format";
 import { course } from "./course";
 import { losses, reliability } from "./quality";
 import { whenOf } from "./logged";
@@ -155,7 +155,7 @@ function drawOdd(place: HTMLElement, cards: Cards, own: AlarmEvent[]): void {
     clear(place, isQuiet && nothing(), cards.element, more > 0 && h("p", {}, `${plural(more, "more incident")}: `, h("a", { href: "#/now" }, "all that goes on")));
     return;
   }
-  const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.oddest}` }, kindWords(last.kind, last.field, last.event !== null, false)), `, ${ago(last.time)}`);
+  const since = last && h("p", { class: "facts" }, "The last was: ", h("a", { href: `#/stream/${encodeURIComponent(last.stream)}/event/${last.event === null ? Math.max(0, last.began - 1) : last.oddest}` }, kindWords(last.kind, subjectOf(last), last.event !== null, false)), `, ${ago(last.time)}`);
   clear(place, nothing(), since ?? h("p", { class: "facts" }, "Nothing was odd so far."));
 }
 

@@ -5,7 +5,7 @@ import { pause } from "surmise/pause";
 import { daemon } from "./daemon";
 import { clear, h } from "./dom";
 import { eventElement, inOrder, shorten } from "./eventtext";
-import { ago, count, kindWords, num, rarity } from "./format";
+import { ago, count, kindWords, num, rarity, subjectOf } from "./format";
 import { state } from "./state";
 import { askWhy } from "./why";
 
@@ -118,7 +118,7 @@ export class Surprising {
     const { of, others } = byIncident(incidents, this.list?.surprises ?? []);
     const began = [...of].map(([i, events]): Item => ({
       offset: i.event_offset, rarity: i.rarity_events, when: ago(i.time), element: eventElement(inOrder(i.event, this.fields()), i.parts),
-      about: [kindWords(i.kind, i.field, true), `rarity of the incident: ${rarity(i.rarity_events)}`, events.length > 0 && moreWords(events.length)],
+      about: [kindWords(i.kind, subjectOf(i), true), `rarity of the incident: ${rarity(i.rarity_events)}`, events.length > 0 && moreWords(events.length)],
     }));
     const kept = others.filter((s) => this.texts.has(s.offset)).map((s): Item => {
       const event = this.texts.get(s.offset) ?? null;

@@ -15,8 +15,8 @@ const RATE_WINDOWS = [16, 64];
 /** Whether an incident is of an event that is overdue, and not of one that came. */
 export const isOverdue = (incident: AlarmEvent): boolean => incident.kind === "missing" && incident.event === null;
 
-/** Whether it is odd when events came, and not what came. */
-export const isOfTempo = ({ kind }: Pick<AlarmEvent, "kind">): boolean => kind === "missing" || kind === "rate";
+/** Whether it is odd when events came, or that none came, and not what came. */
+export const isOfTempo = ({ kind }: Pick<AlarmEvent, "kind">): boolean => kind === "missing" || kind === "rate" || kind === "silent";
 
 /** When the silence of an incident began and ended, in milliseconds; `own` is the time that its last event bears. */
 interface Silence {
@@ -34,6 +34,9 @@ export function silenceWords({ from, until, own }: Silence, usual: number | unde
   if (usual !== undefined) said.push(`${until === null ? "" : "As forecast then, "}95 % of the time the next event comes within ${gap(usual)}.`);
   return said.join(" ");
 }
+
+/** Of a key that fell silent, its latest event and when that was. */
+export const lastWords = (offset: number, time: number | null): string => `Its latest event is ${count(offset)}${time === null ? "" : `, of ${clock(time / 1000)}`}; other keys have gone on.`;
 
 const lasting = (seconds: number): string => (seconds < 90 ? gap(Math.max(0, seconds)) : span(seconds));
 
@@ -87,6 +90,7 @@ export async function tempoOf(incident: AlarmEvent, signal: AbortSignal): Promis
     const { events } = await daemon.events(incident.stream, { from: Math.max(0, offset), count: 1, signal });
     return events.find((item) => item.offset === Math.max(0, offset));
   };
+  if (incident.kind === "silent") return lastWords(incident.oddest, millis(await at(incident.oddest)));
   return incident.kind === "rate" ? rateOf(incident, at) : silenceOf(incident, at, signal);
 }
 

@@ -18,11 +18,11 @@ import { folded, listed } from "../src/incident";
 import { say } from "../src/local";
 import { othersWords, together, togetherWords } from "../src/together";
 import { titleOf, whenOf } from "../src/logged";
-import { beganWords, between, bits, bytes, changeShort, changeWords, count, fixed, gap, kindWords, num, percent, rarity, rough, short, span } from "../src/format";
+import { beganWords, between, bits, bytes, changeShort, changeWords, count, fixed, gap, kindShort, kindWords, num, percent, rarity, rough, short, span, subjectOf } from "../src/format";
 import { meanSince, parseMetrics, sum } from "../src/metrics";
 import { Seen } from "../src/seen";
 import { byIncident, byKey, moreWords } from "../src/surprising";
-import { awaitedGap, expectedGap, rateWords, silenceWords, usualGap } from "../src/tempo";
+import { awaitedGap, expectedGap, lastWords, rateWords, silenceWords, usualGap } from "../src/tempo";
 import { distinct, regretWords } from "../src/quality";
 import { changedUntold, ratesWords } from "../src/now";
 import { colourOf, dashOf } from "../src/replays";
@@ -111,6 +111,8 @@ test("edges that differ are told with the digits in which they do", () => {
   assert.deepEqual([gap(4e9), between(7200, 9e12, gap), between(4e9, 9e12, gap), between(8e9, 9e9)], ["over 100 years", "2 hours – over 100 years", "over 100 years", "8.00e9 – 9.00e9"]);
   assert.equal(percent(-0.0004, 1), "0.0 %");
   assert.deepEqual([kindWords("missing"), kindWords("missing", undefined, true), kindWords("missing", undefined, false, false)], ["An event is overdue", "An event came late", "An event was overdue"]);
+  assert.deepEqual([kindWords("silent"), kindWords("silent", subjectOf({ key: "web-3", field: "ms" })), kindWords("end", "web-3"), kindWords("end"), kindShort("silent")], ["A key fell silent", "web-3 fell silent", "web-3 was unusual as a whole", "A key ended, or went on, out of turn", "fell silent"]);
+  assert.equal(lastWords(12345, null), "Its latest event is 12,345; other keys have gone on.");
 });
 
 test("an event's time is its own, or that of its arrival", () => {

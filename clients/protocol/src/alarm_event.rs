@@ -3,7 +3,7 @@
 use crate::event_line::EventLine;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use surmise_event::{Alarm, AlarmPhase, Data, Datum, Outcome, Part, Record, format_time};
+use surmise_event::{Alarm, AlarmKind, AlarmPhase, Data, Datum, Outcome, Part, Record, format_time};
 
 /// An incident of a stream with an event that shows it, as the event `alarm` of
 /// `/api/v1/streams/{stream}/watch` carries it.
@@ -25,7 +25,8 @@ pub struct AlarmEvent {
     /// the first that outdoes it. `…/events/{offset}/why` has all.
     #[serde(default)]
     pub event_offset: u64,
-    /// The unusual event, as it would be sent; null where there is none: an event that is overdue.
+    /// The unusual event, as it would be sent; null where there is none: an event that is overdue. Of a key that fell
+    /// silent it is the key alone, and `event_offset` that of its latest event.
     pub event: serde_json::Value,
     /// The surprise of the event, in bits: the sum over its parts.
     pub surprise_bits: f64,
@@ -52,11 +53,21 @@ pub struct AlarmList {
 impl AlarmEvent {
     /// The alarm that an outcome tells of, if it does.
     pub fn of(stream: &Arc<str>, record: &Record, outcome: &Outcome) -> Option<AlarmEvent> {
+        let (alarm, time_us) = (outcome.alarm.clone()?, record.time_us.or(record.arrival_us));
+        if alarm.kind == AlarmKind::Silent {
+            // it is not the event at hand that is odd
+            let event = serde_json::json!({ "key": alarm.key.as_deref() });
+            return Some(AlarmEvent {
+                event_offset: alarm.began,
+                event,
+                ..AlarmEvent::overdue(stream, alarm, time_us)
+            });
+        }
         Some(AlarmEvent {
             stream: stream.clone(),
             incarnation: 0,
-            alarm: outcome.alarm.clone()?,
-            time: record.time_us.or(record.arrival_us).map(format_time),
+            alarm,
+            time: time_us.map(format_time),
             event_offset: outcome.offset,
             event: event_json(record),
             surprise_bits: outcome.surprise_bits,
@@ -181,7 +192,7 @@ fn text_of(record: &Record, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_event::{AlarmKind, FieldOutcome, OddWord};
+    use surmise_event::{FieldOutcome, OddWord};
 
     #[test]
     fn the_parts_of_an_alarm_sum_to_its_event() {
@@ -196,6 +207,7 @@ mod tests {
             rarity_events: 20_000.0,
             rarity_seconds: Some(86_400.0),
             field: Some("value".into()),
+            key: None,
             label: None,
         };
         let word = OddWord { start: 6, end: 9, excess_bits: 12.0, excess_variance: 4.0, surprise_bits: 13.0 };

@@ -92,8 +92,8 @@ fn figures_of(highlight: &Highlight) -> String {
 }
 
 fn incident_words(alarm: &Alarm) -> String {
-    let field = alarm.field.as_deref().filter(|field| *field != VALUE).map(isolated);
-    alarm.what(field.as_deref(), true)
+    let subject = alarm.subject().filter(|subject| *subject != VALUE).map(isolated);
+    alarm.what(subject.as_deref(), true)
 }
 
 fn parts(parts: &[Part]) -> String {

@@ -136,6 +136,7 @@ mod tests {
             rarity_events: 1e4,
             rarity_seconds: None,
             field: None,
+            key: None,
             label: None,
         };
         let time = surmise_event::format_time(began as i64 * 1_000_000);

@@ -40,6 +40,8 @@ pub fn event_pieces(event: &Value, parts: &[Part]) -> Vec<EventPiece> {
     }
     match &event["data"] {
         Value::Null if event["end"] == true => pieces.push(EventPiece::new("(the key ends)", EventPieceKind::Usual)),
+        // a key of which nothing more is told
+        Value::Null if event.get("data").is_none() => {}
         Value::Object(fields) => {
             for (i, (name, value)) in fields.iter().enumerate() {
                 let blank = if i > 0 { " " } else { "" };

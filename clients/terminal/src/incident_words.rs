@@ -6,16 +6,16 @@ use surmise_protocol::AlarmEvent;
 
 /// What is unusual about an incident.
 pub fn incident_kind(incident: &AlarmEvent) -> String {
-    incident.alarm.what(field(&incident.alarm).as_deref(), !incident.event.is_null())
+    incident.alarm.what(subject(&incident.alarm).as_deref(), !incident.event.is_null())
 }
 
 /// An incident: what is unusual, since which event, and how many events are. `has_come` is whether there is an event
 /// that shows it.
 pub fn incident_words(alarm: &Alarm, has_come: bool) -> String {
-    alarm.words(field(alarm).as_deref(), has_come)
+    alarm.words(subject(alarm).as_deref(), has_come)
 }
 
-/// The name of the field that is unusual, without what would command the terminal.
-fn field(alarm: &Alarm) -> Option<String> {
-    alarm.field.as_deref().map(|field| plain(field).to_string())
+/// The key or the field that is unusual, without what would command the terminal.
+fn subject(alarm: &Alarm) -> Option<String> {
+    alarm.subject().map(|subject| plain(subject).to_string())
 }

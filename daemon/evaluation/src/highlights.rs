@@ -305,6 +305,7 @@ mod tests {
             rarity_events,
             rarity_seconds: None,
             field: None,
+            key: None,
             label: None,
         })
     }

@@ -106,7 +106,7 @@ impl SinkMessage {
                 let alarm = &delivery.incident.alarm;
                 let label = alarm.label.as_ref().map_or(String::new(), |label| format!(" ({label})"));
                 let what = if self.is_end() { "incident is over in" } else { "incident in" };
-                let words = alarm.words(alarm.field.as_deref(), !self.event()["data"].is_null());
+                let words = alarm.words(alarm.subject(), !self.event()["data"].is_null());
                 format!("{what} {stream}: {words}{label}, {}", rarity(alarm.rarity_events, alarm.rarity_seconds))
             }
         };

@@ -1,18 +1,17 @@
 //! The alarms of one stream: the claims of an event, its rarity, and the incident that it belongs to.
 
-use crate::budget::BudgetKeeper;
 use crate::claim::{RespectClaim, SECOND_RANK_BITS};
 use crate::claim_record::{ClaimRecord, JudgedClaim};
 use crate::field_watch::FieldWatch;
 use crate::gap_watch::GapWatch;
-use crate::incident::OpenIncident;
+use crate::incident_kind::persist_cause;
+use crate::novelty::NoveltyRecord;
 use crate::number_watch::Reading;
-use crate::opinions::Opinions;
 use crate::rarity::{OwnRecord, RARITY_BITS_MAX, score_of};
 use crate::session_watch::SessionWatch;
+use crate::stream_incidents::StreamIncidents;
 use crate::symbol_watch::SymbolWatch;
 use crate::verdict::{BudgetAccount, Verdict};
-use std::sync::Arc;
 use surmise_event::{Alarm, AlarmBudget, AlarmKind, AlarmPhase, Feedback};
 use surmise_state::{Persist, State, StateError};
 
@@ -47,24 +46,24 @@ pub struct Alarms {
     /// What the fields, the times and the ends of keys claim of an event.
     fields_claim: ClaimRecord,
     /// What begins incidents by a record of its own, and does not enter the rarity of events: what leaves its season
-    /// slowly and what costs more for good, as no single event of it is odd, and new templates of lines, whose evidence
-    /// is weighed elsewhere.
+    /// slowly, what costs more for good and keys that fell silent, as no single event of it is odd, and new templates
+    /// of lines, whose evidence is weighed elsewhere.
     aside: ClaimRecord,
-    /// Where the change began that the event at hand claims, if it claims one.
-    change_began: Option<u64>,
+    /// Where it began what the event at hand claims there, if that is a change or a silence.
+    aside_began: Option<u64>,
+    /// Keys that fell silent, of all events, and since which event one has with the event at hand.
+    silences: NoveltyRecord,
+    silent_since: Option<u64>,
     /// Evidence that was weighed elsewhere; what of it is of the event at hand itself, and the record of that.
     evidence: Option<ClaimRecord>,
     own_bits: f64,
     own: OwnRecord,
+    /// What the latest evidence of an event of its own was about, as long as something is left of it.
+    about: Option<u64>,
     /// The part of the chance that belongs to the fields of the event at hand, its time and its key: 0 where none of
     /// them could claim anything. Where there is no other evidence they have all of it.
     claimed_part: f64,
-    budget: BudgetKeeper,
-    open: Option<OpenIncident>,
-    /// The first event of the latest cluster that an incident began with; 0 before there is one.
-    told_cluster: u64,
-    /// What people said of incidents.
-    opinions: Opinions,
+    incidents: StreamIncidents,
 }
 
 impl Alarms {
@@ -98,11 +97,12 @@ impl Alarms {
         }
     }
 
-    /// What a symbol of the event at hand cost in bits, and whether it never came before. What it cost is held against
+    /// What a symbol of the event at hand cost in bits, and its number if it came before. What it cost is held against
     /// the field's long past, and not against what a model that has just become uncertain expected.
-    pub fn symbol(&mut self, field: usize, bits: f64, novel: bool) {
-        let claim = self.symbol_claim(field, bits, novel);
-        self.claim(claim, FIELDS_PART);
+    pub fn symbol(&mut self, field: usize, bits: f64, known: Option<u64>) {
+        let claim = self.symbol_claim(field, bits, known.is_none());
+        let about = known.filter(|_| claim.kind == AlarmKind::Value);
+        self.claim(RespectClaim { about, ..claim }, FIELDS_PART);
     }
 
     /// By how many bits a text, or a byte of an endless one, exceeded what it should have cost.
@@ -149,7 +149,7 @@ impl Alarms {
 
     fn claim(&mut self, claim: RespectClaim, part: f64) {
         self.claimed_part = self.claimed_part.max(part);
-        self.fields_claim.claim.raise(claim.kind, claim.bits, claim.field);
+        self.fields_claim.claim.raise_to(claim);
     }
 
     /// What the gap of the event at hand cost in bits, in the record of the field that holds gaps. It is of the second
@@ -164,12 +164,22 @@ impl Alarms {
     /// be: that of this event and of those just before it, and that of this event itself. It has a record of its own
     /// beside what the fields claim, and is told as long as it is high: the event is as rare as its own evidence says,
     /// or as rare as its fields say. Whether an incident begins is up to the evidence of all of them and to the
-    /// stream's own record, as for all claims.
-    pub fn evidence(&mut self, field: Option<usize>, kind: AlarmKind, bits: [f64; 2]) {
+    /// stream's own record, as for all claims. `about` is a number for what the event's own evidence is about, where it
+    /// has some; the evidence of an event that has none is about what was odd just before it. Incidents are of one kind
+    /// where they are about the same.
+    pub fn evidence(&mut self, kind: AlarmKind, bits: [f64; 2], about: Option<u64>) {
         let [bits, own_bits] = bits.map(|bits| if bits.is_finite() { bits.clamp(0.0, RARITY_BITS_MAX) } else { 0.0 });
         self.own_bits = own_bits;
-        let claim = RespectClaim { kind, bits, field: field.map(|field| field as u32), lasts: true };
+        self.about = about.or(self.about).filter(|_| bits > 0.0);
+        let claim = RespectClaim { kind, bits, field: None, about: self.about, lasts: true };
         self.evidence.get_or_insert_default().claim = claim;
+    }
+
+    /// Whether evidence of so many bits about something is no more than people called normal.
+    pub fn is_normal(&self, kind: AlarmKind, about: u64, bits: f64) -> bool {
+        // as claims are bounded
+        let bits = bits.min(RARITY_BITS_MAX);
+        self.incidents.is_normal(&RespectClaim { kind, bits, about: Some(about), ..RespectClaim::NONE })
     }
 
     /// By how many bits the end of the event's key, or its going on, exceeded what it should have cost.
@@ -195,9 +205,16 @@ impl Alarms {
     pub fn change(&mut self, field: Option<usize>, began: u64) {
         if CHANGE_BITS > self.aside.claim.bits {
             let field = field.map(|field| field as u32);
-            self.aside.claim = RespectClaim { kind: AlarmKind::Run, bits: CHANGE_BITS, field, lasts: true };
-            self.change_began = Some(began);
+            self.aside.claim =
+                RespectClaim { kind: AlarmKind::Run, bits: CHANGE_BITS, field, lasts: true, ..RespectClaim::NONE };
+            self.aside_began = Some(began);
         }
+    }
+
+    /// A key that used to go on has fallen silent after the event at offset `since`, as was found with the event at
+    /// hand. It can begin an incident where keys seldom do so, and adds nothing to the rarity of the event.
+    pub fn silent(&mut self, since: u64) {
+        self.silent_since = Some(since);
     }
 
     /// The time of the event at hand.
@@ -220,7 +237,12 @@ impl Alarms {
     pub fn verdict(&mut self, offset: u64, budget: AlarmBudget) -> Verdict {
         self.sessions.event();
         let rate = self.budget_rate(budget);
-        self.budget.event(rate);
+        self.incidents.event(rate);
+        let silent_since = self.silent_since.take();
+        if let Some(bits) = self.silences.observe(silent_since.is_some()).filter(|bits| *bits > self.aside.claim.bits) {
+            self.aside.claim = RespectClaim { kind: AlarmKind::Silent, bits, lasts: true, ..RespectClaim::NONE };
+            self.aside_began = silent_since;
+        }
         let part = std::mem::take(&mut self.claimed_part);
         let mut fields = self.fields_claim.judge(offset, self.weight);
         let evidence = self.evidence.as_mut().map(|e| {
@@ -232,21 +254,21 @@ impl Alarms {
         }
         let most = evidence.filter(|evidence| evidence.events >= fields.events).unwrap_or(fields);
         let rarest = evidence.filter(|evidence| evidence.proven >= fields.proven).unwrap_or(fields);
-        // what lasts is a new template, or a change
+        // what lasts is a new template, a change or a silence
         let weight = if self.aside.claim.lasts { self.weight_of_templates } else { self.weight };
         let aside = self.aside.judge(offset, weight);
-        let aside = match self.change_began.take() {
-            // no event of a lasting change is odd by itself: it shows where it began, until one comes that is
+        let aside = match self.aside_began.take() {
+            // no event of a change or a silence is odd by itself: it shows where it began, until one comes that is
             Some(at) => JudgedClaim { cluster: at, oddest: at, oddest_rise_bits: 0.0, rise_bits: 0.0, ..aside },
             None => aside,
         };
-        let alarm = if aside.proven > rarest.proven {
-            self.incident(offset, &aside, rate)
+        let odd = if aside.proven > rarest.proven {
+            aside
         } else {
             // what rises step by step is rare enough at an event that brings little more than the one before it
-            let news = rarest.news || rarest.cluster > self.told_cluster;
-            self.incident(offset, &JudgedClaim { news, ..rarest }, rate)
+            JudgedClaim { news: rarest.news || self.incidents.is_untold(rarest.cluster), ..rarest }
         };
+        let alarm = self.incidents.judge(offset, &odd, rate, self.usual_seconds());
         self.told_gap = None;
         Verdict {
             rarity_events: most.events,
@@ -259,12 +281,7 @@ impl Alarms {
     /// Goes on with what another watcher of the same events has told, and with what was said of it: its open incident,
     /// its budget, and opinions of its incidents. `field` gives the number here of one of its fields.
     pub fn go_on_from(&mut self, other: &Alarms, field: impl Fn(u32) -> Option<u32>) {
-        self.open.clone_from(&other.open);
-        if let Some(open) = &mut self.open {
-            open.claim.field = open.claim.field.and_then(&field);
-        }
-        self.opinions = other.opinions.renamed(field);
-        (self.budget, self.told_cluster) = (other.budget.clone(), other.told_cluster);
+        self.incidents = other.incidents.renamed(field);
     }
 
     fn budget_rate(&self, budget: AlarmBudget) -> f64 {
@@ -276,55 +293,19 @@ impl Alarms {
         self.gaps.usual_seconds().or(self.told_gap)
     }
 
-    fn incident(&mut self, offset: u64, event: &JudgedClaim, rate: f64) -> Option<(Alarm, Option<u32>)> {
-        if let Some(open) = &mut self.open {
-            let phase = open.go_on(offset, event)?;
-            let told = self.tell(phase);
-            if phase == AlarmPhase::Ended {
-                self.open = None;
-            }
-            return told;
-        }
-        if event.proven < self.budget.required(rate) * self.opinions.factor(&event.claim) || !event.news {
-            return None;
-        }
-        self.budget.begin();
-        self.told_cluster = self.told_cluster.max(event.cluster);
-        self.open = Some(OpenIncident::begun(offset, event));
-        self.tell(AlarmPhase::Begins)
-    }
-
-    fn tell(&mut self, phase: AlarmPhase) -> Option<(Alarm, Option<u32>)> {
-        let open = self.open.as_ref()?;
-        let alarm = Alarm {
-            kind: open.claim.kind,
-            phase,
-            began: open.began,
-            offset: open.latest,
-            oddest: open.oddest,
-            count: open.count,
-            rarity_events: open.rarity,
-            rarity_seconds: self.usual_seconds().map(|gap| gap * open.rarity),
-            field: None,
-            label: self.opinions.label(&open.claim).map(Arc::from),
-        };
-        self.opinions.note(&open.claim, &alarm);
-        Some((alarm, open.claim.field))
-    }
-
     /// Whether the next event is overdue at `now_us`: the alarm that would begin if it does not come. `offset` is that
     /// which it will have. Changes nothing, so it can be asked by a timer while silence lasts; the event itself, when
     /// it comes late, begins the incident and spends the budget, or goes on with the incident that is open. While an
     /// incident of an event that came late is open, nothing is overdue: it is of the same cause.
     pub fn overdue(&self, now_us: i64, offset: u64, budget: AlarmBudget) -> Option<Alarm> {
-        if self.open.as_ref().is_some_and(|open| open.claim.kind == AlarmKind::Missing) {
+        if self.incidents.open_kind() == Some(AlarmKind::Missing) {
             return None;
         }
         let silence = self.gaps.silence(now_us);
         let rarity = self.fields_claim.ask(silence, self.weight);
         let gap = self.gaps.usual_seconds();
         let late = RespectClaim { kind: AlarmKind::Missing, bits: silence, ..RespectClaim::NONE };
-        let required = self.budget.required(budget.per_event(gap)) * self.opinions.factor(&late);
+        let required = self.incidents.required(&late, budget.per_event(gap));
         (rarity >= required).then(|| Alarm {
             kind: AlarmKind::Missing,
             phase: AlarmPhase::Begins,
@@ -335,24 +316,25 @@ impl Alarms {
             rarity_events: rarity,
             rarity_seconds: gap.map(|gap| gap * rarity),
             field: None,
-            label: self.opinions.label(&late).map(Arc::from),
+            key: None,
+            label: self.incidents.label(&late),
         })
     }
 
     /// Whether something can be said of the event at this offset: it belongs to one of the latest incidents.
     pub fn knows(&self, offset: u64) -> bool {
-        self.opinions.knows(offset)
+        self.incidents.knows(offset)
     }
 
     /// Takes in what a person says of an incident. It changes how rare the next events of its kind have to be to begin
     /// one, and with which label they are told.
     pub fn hear(&mut self, feedback: &Feedback) {
-        self.opinions.hear(feedback);
+        self.incidents.hear(feedback);
     }
 
     /// Whether no incident is open, so that the event at hand may begin one.
     pub fn is_quiet(&self) -> bool {
-        self.open.is_none()
+        self.incidents.open_kind().is_none()
     }
 
     /// The bits of the largest claim of the event at hand so far.
@@ -362,8 +344,7 @@ impl Alarms {
 
     /// Incidents so far, beside how many were promised.
     pub fn account(&self) -> BudgetAccount {
-        let (begun, promised) = self.budget.realised();
-        BudgetAccount { begun, promised }
+        self.incidents.account()
     }
 }
 
@@ -376,14 +357,13 @@ impl Persist for Alarms {
         self.sessions.persist(s)?;
         self.fields_claim.persist(s)?;
         self.aside.persist(s)?;
+        self.silences.persist(s)?;
         s.option("evidence", &mut self.evidence, ClaimRecord::default)?;
         if self.evidence.is_some() {
             self.own.persist(s)?;
+            persist_cause(&mut self.about, s)?;
         }
-        self.budget.persist(s)?;
-        s.u64("told cluster", &mut self.told_cluster)?;
-        s.option("open incident", &mut self.open, OpenIncident::default)?;
-        self.opinions.persist(s)?;
+        self.incidents.persist(s)?;
         if s.is_reading() {
             self.weigh();
         }

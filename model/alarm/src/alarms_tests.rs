@@ -157,7 +157,7 @@ fn a_novelty_is_one_where_novelties_are_rare() {
         let mut rarity = 0.0;
         for i in 0..20_000u64 {
             let novel = i == 19_999 || i > 0 && i.is_multiple_of(every);
-            alarms.symbol(0, 0.0, novel);
+            alarms.symbol(0, 0.0, (!novel).then_some(0));
             rarity = alarms.verdict(i, AlarmBudget::default()).rarity_events;
         }
         rarity
@@ -206,7 +206,7 @@ fn silence_is_told_while_it_lasts_and_when_it_ends() {
     assert_eq!(overdue(&stream.alarms, 60_600), None, "what comes late and stays away is one incident");
     // while one of another kind is open, silence is told
     let mut other = stream.alarms.clone();
-    other.open.as_mut().unwrap().claim.kind = AlarmKind::Value;
+    other.incidents.open.as_mut().unwrap().claim.kind = AlarmKind::Value;
     let again = overdue(&other, 60_600).map(|alarm| (alarm.kind, alarm.phase));
     assert_eq!(again, Some((AlarmKind::Missing, AlarmPhase::Begins)));
 }
@@ -226,9 +226,9 @@ fn whatever_comes_scores_are_scores_and_one_freak_does_not_blind() {
             tails: Some((pick(), pick())),
         };
         stream.alarms.number(i % 3, &reading);
-        stream.alarms.symbol(i % 4, pick(), i % 7 == 0);
+        stream.alarms.symbol(i % 4, pick(), (i % 7 > 0).then_some(i as u64 % 5));
         stream.alarms.end(pick());
-        stream.alarms.evidence(None, AlarmKind::Run, [pick(); 2]);
+        stream.alarms.evidence(AlarmKind::Run, [pick(); 2], (i % 2 > 0).then_some(i as u64));
         stream.alarms.time(pick() as i64);
         let v = stream.verdict();
         assert!((0.0..1.0).contains(&v.anomaly_score) && v.rarity_events >= 1.0, "{v:?}");
@@ -266,7 +266,7 @@ fn restored_alarms_go_on_alike() {
             tails: Some((0.3, 0.4)),
         };
         stream.alarms.number(offset % 2, &reading);
-        stream.alarms.symbol(2, x, x > 20.0);
+        stream.alarms.symbol(2, x, (x <= 20.0).then_some(3));
         stream.alarms.time(stream.offset as i64 * 1_000_000);
         stream.verdict()
     };
@@ -281,11 +281,34 @@ fn restored_alarms_go_on_alike() {
 }
 
 #[test]
+fn a_key_that_falls_silent_is_an_incident_where_keys_seldom_do() {
+    // since which event, of keys that fall silent every so many events and of one at the end
+    let run = |every: u64| {
+        let mut alarms = Alarms::default();
+        let mut said = Vec::new();
+        for offset in 0..9_000u64 {
+            alarms.symbol(0, 1.0, Some(0));
+            if offset == 8_000 || offset > 0 && offset.is_multiple_of(every) {
+                alarms.silent(offset - 300);
+            }
+            let verdict = alarms.verdict(offset, AlarmBudget::default());
+            assert_eq!(verdict.rarity_events, 1.0, "the event at hand is as usual as any");
+            said.extend(verdict.alarm.filter(|(alarm, _)| alarm.phase == AlarmPhase::Begins).map(|(alarm, _)| alarm));
+        }
+        said
+    };
+    let said = run(u64::MAX);
+    let [alarm] = said.as_slice() else { panic!("one incident: {said:?}") };
+    assert_eq!((alarm.kind, alarm.began, alarm.oddest, alarm.offset), (AlarmKind::Silent, 7_700, 7_700, 8_000));
+    assert_eq!(run(100), []);
+}
+
+#[test]
 fn a_session_that_is_unusual_as_a_whole_is_an_incident_of_its_end() {
     let mut alarms = Alarms::default();
     let mut said = Vec::new();
     for offset in 0..6000u64 {
-        alarms.symbol(0, 1.0, false);
+        alarms.symbol(0, 1.0, Some(0));
         if offset % 10 == 9 {
             // sessions of ten events, of which one is as rare as one in 50,000
             alarms.session(if offset == 5_009 { 50_000.0 } else { 1.0 + (offset % 7) as f64 });

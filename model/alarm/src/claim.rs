@@ -18,18 +18,26 @@ pub(crate) struct RespectClaim {
     pub(crate) bits: f64,
     /// The field, by the caller's number.
     pub(crate) field: Option<u32>,
+    /// What in it is unusual, such as a symbol or a value in a line, by the caller's number, if one thing is.
+    pub(crate) about: Option<u64>,
     /// Whether it is told as long as it is high, and not only when it rises.
     pub(crate) lasts: bool,
 }
 
 impl RespectClaim {
     /// No claim at all.
-    pub(crate) const NONE: RespectClaim = RespectClaim { kind: AlarmKind::Value, bits: 0.0, field: None, lasts: false };
+    pub(crate) const NONE: RespectClaim =
+        RespectClaim { kind: AlarmKind::Value, bits: 0.0, field: None, about: None, lasts: false };
 
     /// Keeps the rarer of the two.
     pub(crate) fn raise(&mut self, kind: AlarmKind, bits: f64, field: Option<u32>) {
-        if bits > self.bits {
-            *self = RespectClaim { kind, bits, field, lasts: false };
+        self.raise_to(RespectClaim { kind, bits, field, ..RespectClaim::NONE });
+    }
+
+    /// Keeps the rarer of the two.
+    pub(crate) fn raise_to(&mut self, claim: RespectClaim) {
+        if claim.bits > self.bits {
+            *self = claim;
         }
     }
 }

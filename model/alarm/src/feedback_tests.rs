@@ -64,8 +64,41 @@ fn what_was_said_goes_on_with_the_incidents() {
     });
     let claim = RespectClaim { bits: 1.0, field: Some(0), ..RespectClaim::NONE };
     anew.go_on_from(&stream.alarms, |field| Some(field + 3));
-    assert_eq!(anew.opinions.label(&RespectClaim { field: Some(3), ..claim }), Some("deploy"));
-    assert_eq!((anew.opinions.label(&claim), anew.opinions.factor(&claim)), (None, 1.0));
+    assert_eq!(anew.incidents.label(&RespectClaim { field: Some(3), ..claim }).as_deref(), Some("deploy"));
+    let required = |field| anew.incidents.required(&RespectClaim { field: Some(field), ..claim }, 1e-4);
+    assert_eq!((anew.incidents.label(&claim), required(0).is_finite(), required(3)), (None, true, f64::INFINITY));
     anew.go_on_from(&stream.alarms, |_| None);
     assert!(!anew.knows(3_000), "its field is gone");
+}
+
+/// A stream of a symbol that is a matter of course and, every 2,000 events, of another one that is not, ten times:
+/// which of these began an incident. Of the first something is said, if there is something to say.
+fn recurring(verdict: Option<FeedbackVerdict>, symbols: [u64; 2]) -> Vec<usize> {
+    let mut alarms = Alarms::default();
+    let mut told = Vec::new();
+    for offset in 0..30_000u64 {
+        let recurs = offset >= 10_000 && offset % 2_000 == 0;
+        let symbol = if offset == 10_000 { symbols[0] } else { symbols[1] };
+        alarms.symbol(0, if recurs { 14.0 } else { 0.1 }, Some(if recurs { symbol } else { 0 }));
+        let begins = began(&alarms.verdict(offset, AlarmBudget::default()));
+        if begins {
+            told.push((offset as usize - 10_000) / 2_000);
+        }
+        if let (true, Some(_)) = (offset == 10_000, verdict) {
+            assert!(begins);
+            alarms.hear(&Feedback { offset, verdict, label: None, incarnation: None });
+        }
+    }
+    told
+}
+
+#[test]
+fn what_was_called_bad_has_a_budget_of_its_own() {
+    let alone = recurring(None, [1, 1]);
+    assert!(alone.len() <= 3, "the budget is 1 in 10,000: {alone:?}");
+    assert_eq!(recurring(Some(FeedbackVerdict::Bad), [1, 1]), (0..10).collect::<Vec<_>>());
+    assert_eq!(recurring(Some(FeedbackVerdict::Normal), [1, 1]), [0]);
+    // what is said of one symbol is said of no other
+    assert_eq!(recurring(Some(FeedbackVerdict::Bad), [1, 2]), alone);
+    assert_eq!(recurring(Some(FeedbackVerdict::Normal), [1, 2]), alone);
 }

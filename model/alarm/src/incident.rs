@@ -2,7 +2,8 @@
 
 use crate::claim::RespectClaim;
 use crate::claim_record::JudgedClaim;
-use surmise_event::{AlarmKind, AlarmPhase};
+use crate::incident_kind::IncidentKind;
+use surmise_event::AlarmPhase;
 use surmise_state::{Persist, State, StateError};
 
 /// An incident is over after so many events without an unusual one.
@@ -62,15 +63,10 @@ impl Default for OpenIncident {
 
 impl Persist for OpenIncident {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let kinds = AlarmKind::ALL;
-        let mut kind = kinds.iter().position(|k| *k == self.claim.kind).unwrap_or(0) as u32;
-        s.u32("incident kind", &mut kind)?;
-        self.claim.kind = *kinds.get(kind as usize).ok_or(StateError::Invalid("incident kind"))?;
+        let mut kind = IncidentKind::of(&self.claim);
+        kind.persist(s)?;
+        kind.give(&mut self.claim);
         s.f64("incident bits", &mut self.claim.bits)?;
-        // one more than the field, 0 for none
-        let mut field = self.claim.field.map_or(0, |field| field.saturating_add(1));
-        s.u32("incident field", &mut field)?;
-        self.claim.field = field.checked_sub(1);
         for v in [&mut self.began, &mut self.latest, &mut self.oddest, &mut self.count] {
             s.u64("incident", v)?;
         }

@@ -112,6 +112,13 @@ impl Judge {
         self.sum = self.rest + own;
         Judgement { sum: self.sum, own, best }
     }
+
+    /// Takes back what the event that was judged last adds: what is left of those before it stays. How large evidence
+    /// usually is, is learnt from it nevertheless.
+    pub fn take_back(&mut self) -> Judgement {
+        (self.emphasis, self.sum) = (0.0, self.rest);
+        Judgement { sum: self.sum, own: 0.0, best: None }
+    }
 }
 
 impl Persist for Judge {
@@ -163,6 +170,16 @@ mod tests {
             assert_eq!((at_once.sum, at_once.own), (later.sum, later.own));
         }
         assert_eq!(whole.hash_state(), parts.hash_state());
+    }
+
+    #[test]
+    fn what_is_taken_back_adds_nothing_and_what_came_before_stays() {
+        let (mut judge, mut without) = (judge(), judge());
+        let first = judge.judge(&[piece(0, 8.0)], 1.0);
+        assert_eq!(without.judge(&[piece(0, 8.0)], 1.0), first);
+        judge.judge(&[piece(0, 12.0), piece(1, 5.0)], 1.0);
+        assert_eq!(judge.take_back(), Judgement { best: None, ..without.judge(&[], 1.0) });
+        assert_eq!(judge.judge(&[piece(1, 2.0)], 1.0), without.judge(&[piece(1, 2.0)], 1.0));
     }
 
     #[test]

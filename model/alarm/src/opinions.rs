@@ -1,18 +1,22 @@
 //! What people said of incidents, and what it changes.
 //!
-//! Incidents are of one *kind* if the same is unusual in the same field. Of a kind that was called normal, an event
-//! that claims little more than the incident did begins none, and one that claims more has to be ten to the power of
-//! 1.5 times as rare as the budget asks for, more for each incident of it that was called so. Of a kind that was called
-//! bad, a tenth as rare is enough, and nothing of it counts as normal any more. Both are bounded, which belongs to the
-//! budget's guarantee: with incidents that begin by up to two decades less ([`LOWERED_MAX`]) there are at most two more
-//! of them, for good ([`BudgetKeeper`](crate::budget::BudgetKeeper)).
+//! What is said of an incident is said of its [kind](IncidentKind), and of those of its unusual events that have one of
+//! their own, such as the values in the lines of an outage: whichever of them comes first when it comes again, it is
+//! known. Of a kind that was called normal, an event that claims little more than the incident did begins none, and one
+//! that claims more has to be ten to the power of 1.5 times as rare as the budget asks for, more for each incident of
+//! it that was called so. Of a kind that was called bad, a tenth as rare is enough, nothing of it counts as normal any
+//! more, and its incidents have a budget of their own, ten times as large
+//! ([`StreamIncidents`](crate::stream_incidents::StreamIncidents)).
 
 use crate::claim::RespectClaim;
-use surmise_event::{Alarm, AlarmKind, Feedback, FeedbackVerdict};
+use crate::incident_kind::IncidentKind;
+use surmise_event::{Feedback, FeedbackVerdict};
 use surmise_state::{Persist, State, StateError};
 
 /// Incidents that can be spoken of: the latest ones.
 const INCIDENTS_MAX: usize = 256;
+/// Kinds that the unusual events of one incident have.
+const KINDS_OF_INCIDENT_MAX: usize = 8;
 /// Kinds of incidents of which something was said. That which was silent for longest makes room.
 const KINDS_MAX: usize = 256;
 /// Decades that a verdict raises or lowers the rarity by that is needed.
@@ -24,34 +28,22 @@ const LOWERED_MAX: f64 = -2.0;
 /// An event begins no incident that claims so many times what one claimed that was called normal, or less.
 const NORMAL_PART: f64 = 1.25;
 
-/// The kind of an incident.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct IncidentKind {
-    kind: AlarmKind,
-    field: Option<u32>,
-}
-
-impl IncidentKind {
-    fn of(claim: &RespectClaim) -> IncidentKind {
-        IncidentKind { kind: claim.kind, field: claim.field }
-    }
-}
-
-impl Default for IncidentKind {
-    fn default() -> IncidentKind {
-        IncidentKind { kind: AlarmKind::Value, field: None }
-    }
-}
-
 /// An incident that can be spoken of.
 #[derive(Clone, Debug, Default)]
 struct PastIncident {
-    kind: IncidentKind,
     began: u64,
     latest: u64,
     /// The largest claim of its events.
     bits: f64,
-    /// By how many decades a verdict on it moved its kind; 0 before there is one.
+    /// That of the event that it began with first.
+    kinds: Vec<MovedKind>,
+}
+
+/// A kind that an incident has.
+#[derive(Clone, Copy, Debug, Default)]
+struct MovedKind {
+    kind: IncidentKind,
+    /// By how many decades a verdict on the incident moved the kind; 0 before there is one.
     moved: f64,
 }
 
@@ -77,12 +69,18 @@ pub(crate) struct Opinions {
 }
 
 impl Opinions {
-    /// By how much an event of a claim has to be rarer than the budget asks for.
+    /// By how much an event of a claim has to be rarer than the budget asks for; less than 1 where incidents of its
+    /// kind were called bad.
     pub(crate) fn factor(&self, claim: &RespectClaim) -> f64 {
         self.of(IncidentKind::of(claim)).map_or(1.0, |opinion| {
             let is_normal = claim.bits <= NORMAL_PART * opinion.normal_bits;
             if is_normal { f64::INFINITY } else { libm::pow(10.0, opinion.decades) }
         })
+    }
+
+    /// The least factor of all kinds that were called bad; 1 if none was.
+    pub(crate) fn least_factor(&self) -> f64 {
+        libm::pow(10.0, self.kinds.iter().map(|opinion| opinion.decades).fold(0.0, f64::min))
     }
 
     /// The label of a claim's kind.
@@ -94,17 +92,22 @@ impl Opinions {
         self.kinds.iter().find(|opinion| opinion.kind == kind)
     }
 
-    /// An incident has begun or goes on.
-    pub(crate) fn note(&mut self, claim: &RespectClaim, alarm: &Alarm) {
-        let (kind, latest) = (IncidentKind::of(claim), alarm.offset);
-        if let Some(last) = self.incidents.last_mut().filter(|last| last.began == alarm.began && last.kind == kind) {
-            (last.latest, last.bits) = (latest, last.bits.max(claim.bits));
-            return;
+    /// An incident has begun at this event, or the event is a further unusual one of it. `claim` is what the incident
+    /// claims, and `kind` is that of the event.
+    pub(crate) fn note(&mut self, began: u64, offset: u64, claim: &RespectClaim, kind: IncidentKind) {
+        let first = IncidentKind::of(claim);
+        if !self.incidents.last().is_some_and(|last| last.began == began && last.is_of(first)) {
+            if self.incidents.len() >= INCIDENTS_MAX {
+                self.incidents.remove(0);
+            }
+            let kinds = vec![MovedKind { kind: first, moved: 0.0 }];
+            self.incidents.push(PastIncident { began, latest: offset, bits: claim.bits, kinds });
         }
-        if self.incidents.len() >= INCIDENTS_MAX {
-            self.incidents.remove(0);
+        let Some(last) = self.incidents.last_mut() else { return };
+        (last.latest, last.bits) = (offset, last.bits.max(claim.bits));
+        if kind.about.is_some() && last.kinds.len() < KINDS_OF_INCIDENT_MAX && last.place_of(kind).is_none() {
+            last.kinds.push(MovedKind { kind, moved: 0.0 });
         }
-        self.incidents.push(PastIncident { kind, began: alarm.began, latest, bits: claim.bits, moved: 0.0 });
     }
 
     /// The place of the latest incident that an event of this offset belongs to.
@@ -121,15 +124,28 @@ impl Opinions {
     pub(crate) fn hear(&mut self, feedback: &Feedback) {
         let Some(place) = self.place(feedback.offset) else { return };
         self.said += 1;
+        for i in 0..self.incidents[place].kinds.len() {
+            let PastIncident { bits, kinds, .. } = &self.incidents[place];
+            let (bits, moved) = (*bits, kinds[i]);
+            let moved = self.hear_of(moved, bits, feedback);
+            self.incidents[place].kinds[i].moved = moved;
+        }
+    }
+
+    /// Takes in what is said of one kind of an incident; returns by how many decades that has moved it.
+    fn hear_of(&mut self, MovedKind { kind, moved }: MovedKind, bits: f64, feedback: &Feedback) -> f64 {
         let said = self.said;
-        let PastIncident { kind, bits, moved: was, .. } = self.incidents[place];
-        let opinion = self.opinion(kind);
+        let (opinion, moved) = match self.kinds.iter().position(|opinion| opinion.kind == kind) {
+            Some(place) => (&mut self.kinds[place], moved),
+            // what was said of a kind that is forgotten is not taken back
+            None => (self.begin_kind(kind), 0.0),
+        };
         opinion.said = said;
         if let Some(label) = &feedback.label {
             opinion.label = label.to_string();
         }
         let decades = match feedback.verdict {
-            None => return,
+            None => return moved,
             Some(FeedbackVerdict::Normal) => {
                 opinion.normal_bits = opinion.normal_bits.max(bits);
                 NORMAL_DECADES
@@ -139,64 +155,69 @@ impl Opinions {
                 BAD_DECADES
             }
         };
-        let before = opinion.decades - was;
+        let before = opinion.decades - moved;
         opinion.decades = (before + decades).clamp(LOWERED_MAX, RAISED_MAX);
-        let moved = opinion.decades - before;
-        self.incidents[place].moved = moved;
+        opinion.decades - before
     }
 
-    /// The same with other numbers of fields; what is of a field that has none is left out.
+    /// Makes room for what is said of a kind for the first time.
+    fn begin_kind(&mut self, kind: IncidentKind) -> &mut Opinion {
+        if self.kinds.len() >= KINDS_MAX {
+            let oldest = (0..self.kinds.len()).min_by_key(|place| self.kinds[*place].said).unwrap_or(0);
+            let gone = self.kinds.remove(oldest).kind;
+            // a verdict that is forgotten is not taken back by a later one
+            let past = self.incidents.iter_mut().flat_map(|incident| &mut incident.kinds);
+            past.filter(|past| past.kind == gone).for_each(|past| past.moved = 0.0);
+        }
+        let place = self.kinds.len();
+        self.kinds.push(Opinion { kind, ..Opinion::default() });
+        &mut self.kinds[place]
+    }
+
+    /// The same with other numbers of fields; what is of a field that has none is left out, and so is what is about
+    /// one symbol or value, which have other numbers there.
     pub(crate) fn renamed(&self, field: impl Fn(u32) -> Option<u32>) -> Opinions {
-        let renamed = |kind: IncidentKind| match kind.field {
-            None => Some(kind),
-            Some(known) => field(known).map(|field| IncidentKind { field: Some(field), ..kind }),
+        let renamed = |kind: IncidentKind| match (kind.field, kind.about) {
+            (_, Some(_)) => None,
+            (None, None) => Some(kind),
+            (Some(known), None) => field(known).map(|field| IncidentKind { field: Some(field), ..kind }),
         };
-        let incidents = self.incidents.iter();
+        let kinds_of = |incident: &PastIncident| -> Vec<MovedKind> {
+            incident.kinds.iter().filter_map(|k| Some(MovedKind { kind: renamed(k.kind)?, ..*k })).collect()
+        };
+        let incidents = self.incidents.iter().map(|i| PastIncident { kinds: kinds_of(i), ..i.clone() });
         let kinds = self.kinds.iter();
         Opinions {
-            incidents: incidents.filter_map(|i| Some(PastIncident { kind: renamed(i.kind)?, ..i.clone() })).collect(),
+            incidents: incidents.filter(|incident| !incident.kinds.is_empty()).collect(),
             kinds: kinds.filter_map(|o| Some(Opinion { kind: renamed(o.kind)?, ..o.clone() })).collect(),
             said: self.said,
         }
     }
+}
 
-    /// What was said of a kind, with room made for it.
-    fn opinion(&mut self, kind: IncidentKind) -> &mut Opinion {
-        let place = self.kinds.iter().position(|opinion| opinion.kind == kind).unwrap_or_else(|| {
-            if self.kinds.len() >= KINDS_MAX {
-                let oldest = (0..self.kinds.len()).min_by_key(|place| self.kinds[*place].said).unwrap_or(0);
-                let gone = self.kinds.remove(oldest).kind;
-                // a verdict that is forgotten is not taken back by a later one
-                self.incidents.iter_mut().filter(|past| past.kind == gone).for_each(|past| past.moved = 0.0);
-            }
-            self.kinds.push(Opinion { kind, ..Opinion::default() });
-            self.kinds.len() - 1
-        });
-        &mut self.kinds[place]
+impl PastIncident {
+    fn place_of(&self, kind: IncidentKind) -> Option<usize> {
+        self.kinds.iter().position(|of| of.kind == kind)
+    }
+
+    fn is_of(&self, first: IncidentKind) -> bool {
+        self.kinds.first().is_some_and(|of| of.kind == first)
     }
 }
 
-impl Persist for IncidentKind {
+impl Persist for MovedKind {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        let kinds = AlarmKind::ALL;
-        let mut kind = kinds.iter().position(|k| *k == self.kind).unwrap_or(0) as u32;
-        s.u32("kind of incident", &mut kind)?;
-        self.kind = *kinds.get(kind as usize).ok_or(StateError::Invalid("kind of incident"))?;
-        // one more than the field, 0 for none
-        let mut field = self.field.map_or(0, |field| field.saturating_add(1));
-        s.u32("field of incident", &mut field)?;
-        self.field = field.checked_sub(1);
-        Ok(())
+        self.kind.persist(s)?;
+        s.f64("past incident", &mut self.moved)
     }
 }
 
 impl Persist for PastIncident {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
-        self.kind.persist(s)?;
         s.u64("past incident", &mut self.began)?;
         s.u64("past incident", &mut self.latest)?;
         s.f64("past incident", &mut self.bits)?;
-        s.f64("past incident", &mut self.moved)
+        s.list("kinds of a past incident", &mut self.kinds, MovedKind::default)
     }
 }
 

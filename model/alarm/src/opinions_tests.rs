@@ -1,7 +1,6 @@
 //! What is said of incidents, and what becomes of it.
 
 use super::*;
-use surmise_event::AlarmPhase;
 
 fn claim(field: u32, bits: f64) -> RespectClaim {
     RespectClaim { bits, field: Some(field), ..RespectClaim::NONE }
@@ -11,20 +10,8 @@ fn claim(field: u32, bits: f64) -> RespectClaim {
 fn incidents(fields: u32) -> Opinions {
     let mut opinions = Opinions::default();
     for field in 0..fields {
-        let began = u64::from(field);
-        let alarm = Alarm {
-            kind: AlarmKind::Value,
-            phase: AlarmPhase::Begins,
-            began,
-            offset: began,
-            oddest: began,
-            count: 1,
-            rarity_events: 1e4,
-            rarity_seconds: None,
-            field: None,
-            label: None,
-        };
-        opinions.note(&claim(field, 10.0), &alarm);
+        let (began, claim) = (u64::from(field), claim(field, 10.0));
+        opinions.note(began, began, &claim, IncidentKind::of(&claim));
     }
     opinions
 }
@@ -61,4 +48,30 @@ fn fields_that_change_places_keep_what_was_said_of_them() {
     let mut after = renamed.clone();
     after.hear(&said(0, FeedbackVerdict::Normal));
     assert!(after.factor(&claim(1, 1.0)) > 1.0 && after.factor(&claim(0, 1.0)) < 1.0);
+}
+
+#[test]
+fn what_is_said_of_an_incident_is_said_of_all_that_is_unusual_in_it() {
+    let about = |number| RespectClaim { about: Some(number), ..claim(0, 10.0) };
+    let mut opinions = Opinions::default();
+    let new = claim(0, 10.0);
+    opinions.note(5, 5, &new, IncidentKind::of(&new));
+    for (offset, number) in [(6, 1), (7, 2), (8, 1)] {
+        opinions.note(5, offset, &new, IncidentKind::of(&about(number)));
+    }
+    assert!(opinions.knows(8));
+    opinions.hear(&said(6, FeedbackVerdict::Bad));
+    let factors = |opinions: &Opinions| [new, about(1), about(2), about(3)].map(|claim| opinions.factor(&claim));
+    assert_eq!((factors(&opinions), opinions.least_factor()), ([0.1, 0.1, 0.1, 1.0], 0.1));
+    // another incident of one of them
+    opinions.note(50, 50, &about(2), IncidentKind::of(&about(2)));
+    opinions.hear(&said(50, FeedbackVerdict::Normal));
+    let [first, second, third, other] = factors(&opinions);
+    assert_eq!((first, second, third, other), (0.1, 0.1, f64::INFINITY, 1.0));
+    // a later word on the first one takes the place of the one before, in each of its kinds
+    opinions.hear(&said(5, FeedbackVerdict::Normal));
+    assert!(factors(&opinions)[..3].iter().all(|factor| *factor > 1.0) && opinions.least_factor() == 1.0);
+    let mut read = Opinions::default();
+    read.decode(&opinions.encode()).unwrap();
+    assert_eq!(factors(&read), factors(&opinions));
 }

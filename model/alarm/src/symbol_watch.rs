@@ -2,6 +2,7 @@
 
 use crate::claim::RespectClaim;
 use crate::fading::FadingMean;
+use crate::novelty::NoveltyRecord;
 use crate::tail::{AssumedTail, SizeRecord, SmoothedTail};
 use surmise_event::AlarmKind;
 use surmise_state::{Persist, State, StateError};
@@ -14,10 +15,6 @@ const RUN_RATE: f64 = 0.0625;
 const BITS_FLOOR: f64 = 1.0;
 /// The most bits that one event counts for in what is usual.
 const BITS_MAX: f64 = 64.0;
-/// Events after which half of the count of novelties fades.
-const NOVELTY_EVENTS: f64 = 8192.0;
-/// Events before a novelty is one.
-const NOVELTY_QUIET: f64 = 50.0;
 
 /// The record of what one field costs.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +23,7 @@ pub(crate) struct SymbolWatch {
     usual: FadingMean,
     excess: SizeRecord,
     run: SmoothedTail,
-    /// Events and, among them, novelties, fading.
-    events: f64,
-    novel: f64,
+    novelties: NoveltyRecord,
 }
 
 impl SymbolWatch {
@@ -58,16 +53,8 @@ impl SymbolWatch {
         if self.run.mean() > 0.0 {
             claim.raise(AlarmKind::Run, run, field);
         }
-        self.events += 1.0;
-        if novel {
-            if self.events > NOVELTY_QUIET {
-                claim.raise(AlarmKind::New, libm::log2((self.events + 1.0) / (self.novel + 0.5)), field);
-            }
-            self.novel += 1.0;
-        }
-        if self.events >= 2.0 * NOVELTY_EVENTS {
-            self.events *= 0.5;
-            self.novel *= 0.5;
+        if let Some(bits) = self.novelties.observe(novel) {
+            claim.raise(AlarmKind::New, bits, field);
         }
     }
 }
@@ -77,7 +64,6 @@ impl Persist for SymbolWatch {
         self.usual.persist(s)?;
         self.excess.persist(s)?;
         self.run.persist(s)?;
-        s.f64("symbol events", &mut self.events)?;
-        s.f64("symbol novelties", &mut self.novel)
+        self.novelties.persist(s)
     }
 }

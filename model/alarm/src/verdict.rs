@@ -21,6 +21,6 @@ pub struct Verdict {
 pub struct BudgetAccount {
     /// Incidents that began.
     pub begun: u64,
-    /// Incidents that the budget allowed for the same events.
+    /// Incidents that the budget allowed for the same events, without those of kinds that people called bad.
     pub promised: f64,
 }

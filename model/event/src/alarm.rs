@@ -28,11 +28,13 @@ pub enum AlarmKind {
     Missing,
     /// A key that ended, or went on, out of its turn.
     End,
+    /// A key that fell silent where keys seldom do.
+    Silent,
 }
 
 impl AlarmKind {
     /// All kinds.
-    pub const ALL: [AlarmKind; 9] = [
+    pub const ALL: [AlarmKind; 10] = [
         AlarmKind::Value,
         AlarmKind::New,
         AlarmKind::Run,
@@ -42,6 +44,7 @@ impl AlarmKind {
         AlarmKind::Rate,
         AlarmKind::Missing,
         AlarmKind::End,
+        AlarmKind::Silent,
     ];
 
     /// The word for the kind in JSON, in metrics and in messages.
@@ -56,6 +59,7 @@ impl AlarmKind {
             AlarmKind::Rate => "rate",
             AlarmKind::Missing => "missing",
             AlarmKind::End => "end",
+            AlarmKind::Silent => "silent",
         }
     }
 }
@@ -99,6 +103,10 @@ pub struct Alarm {
     /// The field that is most unusual, if it is one field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Arc<str>>,
+    /// The key that is unusual, where that is not the key of the event with which it was noticed: one that fell silent,
+    /// or that was unusual as a whole when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Arc<str>>,
     /// The label that a person gave to incidents of this kind ([`crate::Feedback`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Arc<str>>,

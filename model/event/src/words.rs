@@ -73,10 +73,10 @@ fn rough(x: f64) -> String {
 }
 
 impl AlarmKind {
-    /// What is unusual, in words; `field` is the one that it is in, if it is one field. An event that is missing may
-    /// have come in the end.
-    fn words(self, field: Option<&str>, has_come: bool) -> String {
-        let of = field.filter(|field| *field != crate::VALUE).map_or(String::new(), |field| format!(" in {field}"));
+    /// What is unusual, in words; `subject` is the field that it is in, or the key, if it is one. An event that is
+    /// missing may have come in the end.
+    fn words(self, subject: Option<&str>, has_come: bool) -> String {
+        let of = subject.filter(|field| *field != crate::VALUE).map_or(String::new(), |field| format!(" in {field}"));
         match self {
             AlarmKind::Value => format!("Unexpected value{of}"),
             AlarmKind::New => format!("Never seen before{of}"),
@@ -90,7 +90,11 @@ impl AlarmKind {
             AlarmKind::Rate => "Events come at another rate".into(),
             AlarmKind::Missing if has_come => "An event came late".into(),
             AlarmKind::Missing => "An event is overdue".into(),
-            AlarmKind::End => "A key ended, or went on, out of turn".into(),
+            AlarmKind::End => match subject {
+                Some(key) => format!("{key} was unusual as a whole"),
+                None => "A key ended, or went on, out of turn".into(),
+            },
+            AlarmKind::Silent => format!("{} fell silent", subject.unwrap_or("A key")),
         }
     }
 
@@ -112,23 +116,29 @@ impl AlarmKind {
             AlarmKind::Missing if has_come => "came late",
             AlarmKind::Missing => "overdue",
             AlarmKind::End => "out of turn",
+            AlarmKind::Silent => "fell silent",
         }
     }
 }
 
 impl Alarm {
-    /// What is unusual, in words. `field` is the name of its field as it is to be shown; `has_come` is whether there is
-    /// an event that shows it.
-    pub fn what(&self, field: Option<&str>, has_come: bool) -> String {
+    /// The key or the field that is unusual, if it is one.
+    pub fn subject(&self) -> Option<&str> {
+        self.key.as_deref().or(self.field.as_deref())
+    }
+
+    /// What is unusual, in words. `subject` is its [`subject`](Alarm::subject) as it is to be shown; `has_come` is
+    /// whether there is an event that shows it.
+    pub fn what(&self, subject: Option<&str>, has_come: bool) -> String {
         match (self.kind, self.phase) {
             (AlarmKind::Missing, AlarmPhase::Ended) if !has_come => "An event was overdue".into(),
-            _ => self.kind.words(field, has_come),
+            _ => self.kind.words(subject, has_come),
         }
     }
 
     /// The incident in words: what is unusual, since which event, and how many events are, as [`Alarm::what`] has it.
-    pub fn words(&self, field: Option<&str>, has_come: bool) -> String {
-        let what = self.what(field, has_come);
+    pub fn words(&self, subject: Option<&str>, has_come: bool) -> String {
+        let what = self.what(subject, has_come);
         let is_usual = self.phase == AlarmPhase::Ended && self.kind.lasts();
         let usual = if is_usual { format!(", {}", self.over_words()) } else { String::new() };
         let events = if self.count > 1 { format!(", {} unusual events", count(self.count)) } else { String::new() };
@@ -233,6 +243,9 @@ mod tests {
         assert_eq!(AlarmKind::Value.words(Some("value"), true), "Unexpected value");
         assert_eq!(AlarmKind::Flat.words(Some("volts"), true), "volts stands still");
         assert_eq!(AlarmKind::Missing.words(None, true), "An event came late");
+        let silent = [None, Some("web-3")].map(|key| AlarmKind::Silent.words(key, true));
+        assert_eq!(silent, ["A key fell silent", "web-3 fell silent"]);
+        assert_eq!(AlarmKind::End.words(Some("web-3"), true), "web-3 was unusual as a whole");
         assert_eq!([span(90.0), span(60.0), span(0.4)], ["2 minutes", "1 minute", "0 seconds"]);
         assert_eq!([count(0), count(999), count(1_234_567)], ["0", "999", "1,234,567"]);
     }

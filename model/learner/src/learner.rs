@@ -95,6 +95,9 @@ pub(crate) struct Monitors {
     pub(crate) open_sessions: OpenSessions,
     /// Says from when on a silent key is over.
     pub(crate) silences: Silences,
+    /// The key that the open incident is about, where that is not the key of the event that it was noticed with; empty
+    /// where there is none.
+    pub(crate) incident_key: String,
     /// By field: says when its values were last seen.
     pub(crate) seen: Vec<FieldSeen>,
 }
@@ -144,6 +147,8 @@ pub(crate) struct Scratch {
     pub(crate) end_name: Arc<str>,
     /// What the evidence of the event's line came to, where the event has one.
     pub(crate) line_judgement: Option<Judgement>,
+    /// What that is about, where it is something that can come again.
+    pub(crate) line_cause: Option<u64>,
     /// The time that the event's line tells, where it tells one.
     pub(crate) line_time_us: Option<i64>,
     /// The outcome of the event's line; kept for its lists.
@@ -169,6 +174,7 @@ impl Default for Scratch {
             symbols: Vec::new(),
             end_name: "end".into(),
             line_judgement: None,
+            line_cause: None,
             line_time_us: None,
             line: LineOutcome::default(),
             template: 0,

@@ -57,6 +57,7 @@ mod keys;
 mod known_keys;
 mod learner;
 mod learner_copy;
+mod line_cause;
 mod line_gaps;
 mod line_parts;
 mod measures;

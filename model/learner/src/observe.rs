@@ -36,7 +36,7 @@ use surmise_stopwatch::{EventStage, lap};
 
 /// Bits that one unit of the sum of a line's evidence counts for: a sum of two is taken for one line in ten, one of
 /// eight for one in ten thousand.
-const LINE_SUM_BITS: f64 = 0.5 * std::f64::consts::LOG2_10;
+pub(crate) const LINE_SUM_BITS: f64 = 0.5 * std::f64::consts::LOG2_10;
 
 /// An event whose values are being observed field by field.
 pub(crate) struct EventInProgress<'a> {
@@ -176,10 +176,11 @@ impl Learner {
             }
             if let Some(line) = self.scratch.line_judgement.take() {
                 let bits = [line.sum, line.with_own()].map(|sum| sum * LINE_SUM_BITS);
-                self.monitors.alarms.evidence(None, AlarmKind::Value, bits);
+                self.monitors.alarms.evidence(AlarmKind::Value, bits, self.scratch.line_cause);
             }
-            out.sessions.iter().for_each(|session| self.monitors.alarms.session(session.rarity_sessions));
+            self.claim_sessions(out);
             self.judge(out.offset, out);
+            self.tell_key(out);
             self.tell_parts(event, out);
             self.note_seen(event, out.offset);
             lap(EventStage::Judging);

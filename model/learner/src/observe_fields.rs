@@ -187,14 +187,13 @@ impl Learner {
             parts.push(&field.name, value_text(&field.model, value, gap_us), observed.cost, expectation);
         }
         self.measures.explanations.extend(explanation);
-        let novel = symbol >= known;
         let observed = ObservedField { word, ..observed };
         match &field.model {
             Model::Gap(..) => self.monitors.alarms.gap(i, observed.cost.bits()),
             // a field that came once is not watched, so that it takes little
             Model::Category(..) | Model::Bytes(_) if is_first => {}
             Model::Category(..) => {
-                self.monitors.alarms.symbol(i, observed.cost.bits(), novel);
+                self.monitors.alarms.symbol(i, observed.cost.bits(), (symbol < known).then_some(u64::from(symbol)));
                 self.monitors.drift.cost(i, observed.cost.bits());
             }
             Model::Bytes(_) => {

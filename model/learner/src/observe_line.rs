@@ -4,14 +4,15 @@ use crate::clock::Clocks;
 use crate::explain::FieldExplanation;
 use crate::field::Model;
 use crate::learner::Learner;
+use crate::line_cause::cause_of;
 use crate::line_parts::LineExpectation;
-use crate::observe::{EventInProgress, ObservedField, Role};
+use crate::observe::{EventInProgress, LINE_SUM_BITS, ObservedField, Role};
 use crate::observe_fields::rank;
 use crate::sessions::count_symbol;
 use crate::surprise::Surprise;
 use crate::values::hash_of_symbol;
 use std::f64::consts::LN_2;
-use surmise_event::{OddWord, Value};
+use surmise_event::{AlarmKind, OddWord, Value};
 use surmise_experts::ExpertSet;
 use surmise_lines::{LineOutcome, WHOLE_LINE};
 use surmise_stopwatch::{EventStage, lap};
@@ -98,6 +99,15 @@ impl Learner {
             tally.add_common(i, line.slot_nats);
         }
         cost.excess.nats += LN_2 * line.parts.iter().map(|part| part.excess).sum::<f64>();
+        let seen = self.monitors.seen.get(i);
+        let cause = cause_of(line, lines, (reading.template, is_known), seen);
+        let own_bits = line.judgement.own * LINE_SUM_BITS;
+        let is_normal = |about: &u64| self.monitors.alarms.is_normal(AlarmKind::Value, *about, own_bits);
+        // what people called normal is no evidence, so that the lines behind it are not odd for it either
+        self.scratch.line_cause = cause.filter(|about| !is_normal(about));
+        if cause.is_some() && self.scratch.line_cause.is_none() {
+            lines.take_back_evidence(line);
+        }
         self.scratch.line_judgement = Some(line.judgement);
         let word = oddest_part(line).and_then(|(part, bits)| odd_word(text, lines.part_text(line, part)?, bits));
         (ObservedField { cost, word }, hash)

@@ -4,12 +4,18 @@ use crate::field::Model;
 use crate::keys::KeyState;
 use crate::learner::{Learner, Monitors};
 use crate::vocabulary::Token;
+use std::sync::Arc;
 use surmise_alarm::score_of;
-use surmise_event::{Outcome, SessionOutcome, SessionOver, SessionWhy};
+use surmise_event::{AlarmKind, AlarmPhase, Outcome, SessionOutcome, SessionOver, SessionWhy};
 use surmise_sessions::{OpenSession, SessionReason, SessionSymbol, SessionVerdict, StepCost};
 
 /// Keys that are judged with one event because they have gone silent, at most.
 const SILENT_MAX: usize = 2;
+/// Events of a session after which its key has a habit, and how many times as long as the silence it has to have lasted.
+const HABIT_EVENTS: u64 = 32;
+const HABIT_LASTS: u64 = 8;
+/// How many times as long as between two of its events such a key has to be silent.
+const HABIT_BROKEN: u64 = 16;
 
 impl Learner {
     /// Takes the open session of a key for an event, and notes for how long the key was silent.
@@ -65,6 +71,32 @@ impl Learner {
         }
     }
 
+    /// Claims what is unusual of the sessions that are over with the event at hand.
+    pub(crate) fn claim_sessions(&mut self, out: &Outcome) {
+        for session in &out.sessions {
+            self.monitors.alarms.session(session.rarity_sessions);
+            if is_habit_broken(session, out.offset) {
+                self.monitors.alarms.silent(session.last_offset);
+            }
+        }
+    }
+
+    /// Adds to the alarm of an event the key that it is about, where that is not the event's own.
+    pub(crate) fn tell_key(&mut self, out: &mut Outcome) {
+        let Some(alarm) = &mut out.alarm else { return };
+        if alarm.phase == AlarmPhase::Begins {
+            let sessions = || out.sessions.iter().filter(|session| session.over != SessionOver::Ended);
+            let rarest = || sessions().max_by(|a, b| a.rarity_sessions.total_cmp(&b.rarity_sessions));
+            let session = match alarm.kind {
+                AlarmKind::Silent => sessions().find(|session| session.last_offset == alarm.began),
+                AlarmKind::End => rarest(),
+                _ => None,
+            };
+            self.monitors.incident_key = session.and_then(|s| s.key.as_deref()).unwrap_or_default().to_owned();
+        }
+        alarm.key = Some(&*self.monitors.incident_key).filter(|key| !key.is_empty()).map(Arc::from);
+    }
+
     fn outcome_of(&mut self, key: Option<&str>, session: &OpenSession, over: SessionOver) -> SessionOutcome {
         let verdict = self.monitors.sessions.judge(session);
         SessionOutcome {
@@ -114,4 +146,16 @@ pub(crate) fn count_symbol(session: &mut OpenSession, i: usize, symbol: u32) {
     if let Ok(field) = u16::try_from(i) {
         session.add_symbol(SessionSymbol { field, symbol });
     }
+}
+
+/// Whether a session that is over because its key fell silent before the event of this offset went on for so long, and
+/// so steadily, that its key was expected to go on. Keys that come in bursts, or for a while, have no such habit.
+fn is_habit_broken(session: &SessionOutcome, offset: u64) -> bool {
+    let lasted = session.last_offset.saturating_sub(session.first_offset);
+    let silent = offset.saturating_sub(session.last_offset);
+    let usual = lasted / session.events.saturating_sub(1).max(1);
+    session.over == SessionOver::Silent
+        && session.events >= HABIT_EVENTS
+        && lasted / HABIT_LASTS >= silent
+        && silent / HABIT_BROKEN >= usual
 }

@@ -18,6 +18,11 @@ pub(crate) enum LineChannel {
     Pair,
 }
 
+/// Whether evidence of a channel is about the value of a slot as it is written, and not about how large it is.
+pub fn is_of_words(channel: u16) -> bool {
+    [LineChannel::Value, LineChannel::Burst, LineChannel::Pair].iter().any(|of| *of as u16 == channel)
+}
+
 /// The channels of lines: what people see of them, and what each shows about once in 500 lines of an ordinary log.
 pub const LINE_CHANNELS: &[Channel] = &[
     Channel::new("new template", 5.0),

@@ -119,6 +119,7 @@ mod tests {
             rarity_events: 1e4,
             rarity_seconds: None,
             field: None,
+            key: None,
             label: None,
         };
         AlarmEvent::overdue(&"stdin".into(), alarm, None)

@@ -1,0 +1,68 @@
+//! Outages in a log that come again and again: what is told of them, and what changes when people say that they matter.
+#![allow(missing_docs)]
+
+use surmise_event::{AlarmPhase, Data, Datum, Event, Feedback, FeedbackVerdict, Limits, Record};
+use surmise_fixtures::Random;
+use surmise_learner::{Learner, Options};
+
+/// Lines between the beginnings of two outages, and lines that one has.
+const EVERY: usize = 3_000;
+const LASTS: usize = 24;
+/// The first outage.
+const FIRST: usize = 9_000;
+
+/// Which outage a line is of, if it is of one.
+fn outage(line: usize) -> Option<usize> {
+    (line >= FIRST && line % EVERY < LASTS).then(|| (line - FIRST) / EVERY)
+}
+
+/// A line of an access log. In an outage most answers are 502, and the proxy says why.
+fn line(number: usize, random: &mut Random) -> String {
+    let path = ["/", "/cart", "/item", "/search", "/login", "/img/logo.png"][random.below(6) as usize];
+    let (status, ms) = match outage(number) {
+        Some(_) if number % 4 == 3 => {
+            return format!("upstream timed out while connecting to 10.0.0.{}:8080", random.below(3));
+        }
+        Some(_) if random.below(4) > 0 => (502, 3_000 + random.below(9)),
+        _ => ([200, 200, 200, 200, 304, 404][random.below(6) as usize], 20 + random.below(90)),
+    };
+    let bytes = 500 + random.below(9_000);
+    format!("10.1.{}.{} \"GET {path} HTTP/1.1\" {status} {bytes} {ms}", random.below(4), random.below(250))
+}
+
+/// The outages, of six, with which an incident begins; and the incidents beside. `said` of the first one is said.
+fn told(verdict: Option<FeedbackVerdict>) -> (Vec<usize>, usize) {
+    let mut learner = Learner::new(Default::default(), Options { memory_mib: 1, ..Options::default() }).unwrap();
+    let (mut random, mut told, mut beside) = (Random::new(11), Vec::new(), 0);
+    let mut said = false;
+    for number in 0..FIRST + 6 * EVERY - 1_000 {
+        let record = Record { data: Data::One(Datum::Text(line(number, &mut random).into())), ..Record::default() };
+        let event = learner.bind(&record, &Limits::default()).unwrap();
+        let outcome = learner.observe(&event);
+        let begins = outcome.alarm.as_ref().is_some_and(|alarm| alarm.phase == AlarmPhase::Begins);
+        match outage(number).filter(|_| begins) {
+            Some(outage) => told.push(outage),
+            None => beside += usize::from(begins),
+        }
+        // people speak of it when it is over
+        if verdict.is_some() && !said && !told.is_empty() && outage(number).is_none() {
+            said = true;
+            let at = outcome.offset - LASTS as u64 / 2;
+            let feedback = Feedback { offset: at, verdict, label: None, incarnation: None };
+            learner.observe(&Event { feedback: Some(Box::new(feedback)), ..Event::default() });
+        }
+    }
+    (told, beside)
+}
+
+#[test]
+fn an_outage_that_matters_is_told_each_time_that_it_comes() {
+    let ((alone, _), (bad, beside)) = (told(None), told(Some(FeedbackVerdict::Bad)));
+    assert!(alone.starts_with(&[0]) && alone.len() <= 3, "the budget is one in 10,000 lines: {alone:?}");
+    assert_eq!((bad, beside), ((0..6).collect(), 0));
+}
+
+#[test]
+fn an_outage_that_is_normal_is_told_once() {
+    assert_eq!(told(Some(FeedbackVerdict::Normal)), (vec![0], 0));
+}
