@@ -57,6 +57,36 @@ fn an_incident_reaches_followers_the_list_and_the_metrics() {
 }
 
 #[test]
+fn a_host_that_falls_silent_among_others_is_told_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), "[model]\nnetwork = \"off\"\nmemory_mib = 1\n");
+    let mut w = host.connect();
+    w.hello(json!({"producer": "p", "epoch": 1, "stream": "fleet", "want": ["ack"]}));
+    const LAST: u64 = 8_003;
+    let line = |seq: u64| {
+        let name = match seq % 8 {
+            3 if seq > LAST => 4,
+            other => other,
+        };
+        format!("{{\"seq\":{seq},\"time\":{seq},\"key\":\"web-{name}\",\"data\":{}}}\n", 20 + seq * seq % 7)
+    };
+    w.bytes((1..=10_000).map(line).collect::<String>().as_bytes());
+    w.until_ack(10_000);
+    let list = host.get("/api/v1/streams/fleet/alarms").1;
+    let told = list["alarms"].as_array().unwrap().iter().find(|a| a["kind"] == "silent");
+    let told = told.unwrap_or_else(|| panic!("{list}"));
+    assert_eq!(
+        (&told["key"], &told["began"], &told["event_offset"]),
+        (&json!("web-3"), &json!(LAST - 1), &json!(LAST - 1))
+    );
+    assert_eq!(told["event"], json!({"key": "web-3"}), "not the event at which it was noticed");
+    // a person can speak of it
+    let said = host.post("/api/v1/streams/fleet/feedback", &json!({"offset": LAST, "verdict": "normal"}).to_string());
+    assert_eq!(said.0, 200, "{}", said.1);
+    host.stop();
+}
+
+#[test]
 fn silence_is_told_while_it_lasts() {
     let dir = tempfile::tempdir().unwrap();
     let more = "[model]\nnetwork = \"off\"\nmemory_mib = 1\n[alarm]\nbudget = \"1/1000\"\n";
