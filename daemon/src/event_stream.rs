@@ -103,8 +103,8 @@ mod tests {
     fn events_are_lines_with_an_empty_one_after_each() {
         let mut text = EventText::default();
         text.event("lagged", "{\"skipped\":1}");
-        text.event_with_id("outcome", 7, "{}");
-        assert_eq!(text.take(), "event: lagged\ndata: {\"skipped\":1}\n\nevent: outcome\nid: 7\ndata: {}\n\n");
+        text.event_with_id("learn", 7, "{}");
+        assert_eq!(text.take(), "event: lagged\ndata: {\"skipped\":1}\n\nevent: learn\nid: 7\ndata: {}\n\n");
         assert!(text.is_empty() && text.take().is_empty());
     }
 

@@ -190,7 +190,7 @@ fn outcomes_can_be_followed() {
         std::io::BufRead::read_line(&mut w.lines, &mut text).unwrap();
     }
     let data = text.lines().find_map(|l| l.strip_prefix("data:")).unwrap();
-    assert!(text.contains("event: outcome"), "{text}");
+    assert!(text.contains("event: learn"), "{text}");
     let o: Value = serde_json::from_str(data).unwrap();
     assert_eq!((&o["offset"], &o["key"], &o["stream"]), (&json!(120), &json!("k"), &json!("web")), "{o}");
     // following does not keep the daemon from leaving

@@ -136,6 +136,11 @@ fn a_learner_says_what_it_is_made_of() {
     host.stop();
 }
 
+/// Whether an event of a feed is an outcome.
+fn is_outcome(name: &str) -> bool {
+    matches!(name, "learn" | "surprise")
+}
+
 /// Reads events of a feed until one is as wanted; the data of each event is JSON.
 fn read(lines: &mut impl Iterator<Item = String>, mut wanted: impl FnMut(&str, Option<&str>, &Value) -> bool) -> Value {
     let (mut name, mut id) = (String::new(), None);
@@ -206,13 +211,13 @@ fn a_follower_that_comes_back_misses_nothing() {
     };
     let mut lines = follow(None);
     post(&host, "web", 10, 5, None);
-    read(&mut lines, |name, id, _| name == "outcome" && id == Some("12"));
+    read(&mut lines, |name, id, _| is_outcome(name) && id == Some("12"));
     drop(lines);
     post(&host, "web", 15, 40, None);
     let mut lines = follow(Some("12"));
     let mut offsets = Vec::new();
     read(&mut lines, |name, _, data| {
-        assert_eq!(name, "outcome");
+        assert!(is_outcome(name), "{name}");
         offsets.extend(data["offset"].as_u64());
         data["offset"] == 54
     });
@@ -224,9 +229,45 @@ fn a_follower_that_comes_back_misses_nothing() {
     post(&host, "web", 2055, 1, None);
     let lagged = read(&mut lines, |name, _, _| name == "lagged");
     assert_eq!(lagged["skipped"], 2000);
-    read(&mut lines, |name, id, _| name == "outcome" && id == Some("2055"));
+    read(&mut lines, |name, id, _| is_outcome(name) && id == Some("2055"));
     let wrong = agent().get(host.url("/api/v1/streams/web/watch")).header("Last-Event-ID", "x").call().unwrap();
     assert_eq!(wrong.status().as_u16(), 400);
+    host.stop();
+}
+
+/// A follower that asks for predictions is told what is expected next of the key that spoke last.
+#[test]
+fn who_asks_for_it_is_told_what_is_expected_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), SMALL);
+    let visit = |i: u64| {
+        let page = ["/home", "/list", "/cart"][i as usize / 2 % 3];
+        json!({"key": format!("user-{}", i % 2), "data": page}).to_string() + "\n"
+    };
+    let push = |from: u64, to: u64| {
+        let body: String = (from..to).map(visit).collect();
+        assert_eq!(host.post("/api/v1/streams/clicks/events", &body).1["rejected"], 0);
+    };
+    push(0, 3000);
+    let feed = agent().get(host.url("/api/v1/streams/clicks/watch?predict=2")).call().unwrap();
+    let mut lines = BufReader::new(feed.into_body().into_reader()).lines().map(Result::unwrap);
+    for i in 3000..3006 {
+        push(i, i + 1);
+        let mut names = Vec::new();
+        let told = read(&mut lines, |name, _, _| {
+            names.push(name.to_owned());
+            name == "predict"
+        });
+        assert!(is_outcome(&names[0]), "{names:?}");
+        let expected = ["/list", "/cart", "/home"][i as usize / 2 % 3];
+        let top = &told["fields"]["value"]["top"];
+        assert_eq!((&told["offset"], &top[0][0]), (&json!(i + 1), &json!(expected)), "{told}");
+        assert_eq!((&told["stream"], &told["key"]), (&json!("clicks"), &json!(format!("user-{}", i % 2))), "{told}");
+    }
+    for wrong in ["0", "21", "x"] {
+        let answer = agent().get(host.url(&format!("/api/v1/streams/clicks/watch?predict={wrong}"))).call().unwrap();
+        assert_eq!(answer.status().as_u16(), 400, "{wrong}");
+    }
     host.stop();
 }
 
@@ -247,8 +288,8 @@ fn a_rate_leaves_out_what_is_usual() {
     let read_all = |mut lines: &mut dyn Iterator<Item = String>, seen: u64, end: u64, odd: u64| {
         let (mut outcomes, mut skipped, mut sent) = (0, 0, Vec::new());
         read(&mut lines, |name, _, data| {
-            outcomes += u64::from(name == "outcome");
-            sent.extend(data["offset"].as_u64().filter(|_| name == "outcome"));
+            outcomes += u64::from(is_outcome(name));
+            sent.extend(data["offset"].as_u64().filter(|_| is_outcome(name)));
             skipped += data["skipped"].as_u64().unwrap_or(0);
             outcomes + skipped == end - seen - 1
         });
@@ -274,8 +315,8 @@ fn a_rate_leaves_out_what_is_usual() {
         assert_eq!(host.post("/api/v1/streams/doors/events", &ends(i)).0, 200);
         read(&mut lines, |name, _, data| {
             assert_ne!(name, "lagged", "{data}");
-            seen.extend(data["offset"].as_u64().filter(|_| name == "outcome"));
-            name == "outcome"
+            seen.extend(data["offset"].as_u64().filter(|_| is_outcome(name)));
+            is_outcome(name)
         });
     }
     assert!(seen.windows(2).all(|pair| pair[1] == pair[0] + 2), "{seen:?}");

@@ -105,7 +105,7 @@ pub(crate) fn run(global: &Global, args: &WatchArgs) -> Result<(), Failure> {
                 shown += u64::from(begins);
                 if global.json() { data } else { incidents.line(&a) }
             }
-            "outcome" => {
+            "learn" | "surprise" => {
                 let o: OutcomeReply = serde_json::from_str(&data).map_err(fault)?;
                 if !args.shows(&o) {
                     continue;

@@ -168,7 +168,7 @@ export class Client {
 
   /** Outcomes, drifts and incidents of a stream as they come. */
   async *watch(stream: string, options: WatchOptions = {}): AsyncGenerator<StreamNews, void, void> {
-    for await (const event of follow(this.exchange, of(stream, "watch"), { rate: options.rate }, options, options.after)) {
+    for await (const event of follow(this.exchange, of(stream, "watch"), { rate: options.rate, predict: options.predict }, options, options.after)) {
       const news = streamNews(event);
       if (news !== null) yield news;
     }

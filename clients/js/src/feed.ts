@@ -21,6 +21,8 @@ export interface FollowOptions {
 export interface WatchOptions extends FollowOptions {
   /** How many outcomes a second to get; of more, the rarest. */
   rate?: number;
+  /** Tells after outcomes what is expected next of the key that spoke last, with so many symbols of a field. */
+  predict?: number;
   /** Goes on after the outcome with this offset, as far as the daemon keeps what came. */
   after?: number;
 }
@@ -29,6 +31,9 @@ export interface WatchOptions extends FollowOptions {
 const UNKNOWN_MAX_MS = 10_000;
 
 const SILENCE_MS = 60_000;
+
+/** The names of outcomes: usual ones, and those with which an incident begins or goes on. */
+const OUTCOMES = new Set(["learn", "surprise"]);
 
 /**
  * The events of a feed. Nothing is read ahead of who iterates but the piece that came last, so a slow reader holds the
@@ -54,7 +59,7 @@ export async function* follow(exchange: Exchange, path: string, query: Query, op
         pauses.reset();
         if (event.id !== null) last = event.id;
         if (event.name === "replaced") [last, wasReplaced] = [null, true];
-        else if (event.name === "outcome") wasReplaced = false;
+        else if (OUTCOMES.has(event.name)) wasReplaced = false;
         yield event;
       }
     } catch (caught) {
@@ -111,7 +116,9 @@ async function* connection(exchange: Exchange, path: string, query: Query, optio
 /** Reads an event of the feed of one stream; none of a kind that this version does not know. */
 export function streamNews({ name, data }: ServerEvent): StreamNews | null {
   switch (name) {
-    case "outcome": return { kind: "outcome", outcome: parse(data) };
+    case "learn":
+    case "surprise": return { kind: "outcome", outcome: parse(data) };
+    case "predict": return { kind: "prediction", prediction: parse(data) };
     case "drift": return { kind: "drift", drift: parse(data) };
     case "alarm": return { kind: "alarm", alarm: parse(data) };
     case "lagged": return { kind: "lagged", ...parse<{ skipped: number; at_least?: number[] }>(data) };

@@ -1,6 +1,6 @@
 // What the OpenAPI document leaves open: events, the report of a learner, and what feeds tell.
 
-import type { Alarm, AlarmEvent, Drift, Feedback, Part, StatusAnswer, StreamRow } from "./answers.js";
+import type { Alarm, AlarmEvent, Drift, Feedback, Part, StatusAnswer, StreamPrediction, StreamRow } from "./answers.js";
 
 /** A value of a field. */
 export type Value = string | number | boolean | null | number[];
@@ -99,6 +99,8 @@ export interface RowsNews {
 /** What the feed of one stream tells. */
 export type StreamNews =
   | { kind: "outcome"; outcome: Outcome }
+  /** What is expected next of the key that spoke last, where that was asked for. */
+  | { kind: "prediction"; prediction: StreamPrediction }
   | { kind: "drift"; drift: Drift }
   | { kind: "alarm"; alarm: AlarmEvent }
   /** Outcomes were left out; of those that the daemon looked at, how many were at least how rare. */

@@ -150,11 +150,11 @@ test("who is asked for a token may take longer than an answer may, and is asked 
 
 test("Retry-After is seconds or a date; a feed is cut wherever its pieces end", () => {
   assert.deepEqual([retryAfterMs("2"), retryAfterMs(null), retryAfterMs("Thu, 01 Jan 1970 00:00:05 GMT", 1000)], [2000, undefined, 4000]);
-  const text = 'event: outcome\r\nid: 7\r\ndata: {"a":\r\ndata: 1}\r\n\r\n: still here\n\nevent: lagged\ndata: {}\n\n';
+  const text = 'event: learn\r\nid: 7\r\ndata: {"a":\r\ndata: 1}\r\n\r\n: still here\n\nevent: lagged\ndata: {}\n\n';
   for (let at = 0; at <= text.length; at++) {
     const cutter = new EventCutter();
     const events = [...cutter.cut(text.slice(0, at)), ...cutter.cut(text.slice(at))];
-    assert.deepEqual(events, [{ name: "outcome", id: "7", data: '{"a":\n1}' }, { name: "lagged", id: null, data: "{}" }]);
+    assert.deepEqual(events, [{ name: "learn", id: "7", data: '{"a":\n1}' }, { name: "lagged", id: null, data: "{}" }]);
   }
 });
 

@@ -21,6 +21,7 @@ from surmise import (
     Glance,
     Lagged,
     Outcome,
+    Prediction,
     ProblemError,
     Producer,
     ProtocolError,
@@ -55,6 +56,23 @@ def test_outcomes_come_as_they_are_learnt(daemon: Daemon, client: Client, stream
     offsets = [outcome.offset for outcome in seen]
     assert offsets == list(range(offsets[0], offsets[0] + 20))
     assert all(outcome.stream == stream and outcome.event for outcome in seen)
+
+
+def test_what_is_expected_next_comes_with_outcomes(daemon: Daemon, client: Client, stream: str) -> None:
+    with daemon.producer(stream) as producer:
+        producer.send_many("abc" * 100)
+        producer.flush()
+        thread = send_slowly(producer, 200)
+        events = list(itertools.islice(client.watch(stream, predict=2), 40))
+        thread.join()
+    offset = 0
+    expected = [event for event in events if isinstance(event, Prediction)]
+    assert expected
+    for event in expected:
+        # the next of a, b, c in turn; each is of more events than the one before
+        assert event.fields["value"].top[0][0] == "abc"[event.offset % 3]
+        assert event.offset > offset
+        offset = event.offset
 
 
 def test_asyncio_follows_too_and_can_be_cancelled(daemon: Daemon, stream: str) -> None:
@@ -165,7 +183,7 @@ def test_silence_counts_as_a_break() -> None:
     def script(talk: Conversation) -> None:
         lines = list(iter(talk.file.readline, b"\r\n"))
         asked.extend(line.decode().strip() for line in lines if line.lower().startswith(b"last-event-id"))
-        body = b'event: outcome\nid: %d\ndata: {"stream":"web","offset":%d}\n\n' % (talk.number, talk.number)
+        body = b'event: learn\nid: %d\ndata: {"stream":"web","offset":%d}\n\n' % (talk.number, talk.number)
         talk.say(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + body)
         time.sleep(5)
 
@@ -188,10 +206,10 @@ def test_silence_counts_as_a_break() -> None:
 
 def test_a_feed_is_cut_wherever_its_bytes_are() -> None:
     text = (
-        ': still here\n\nevent: outcome\nid: 7\ndata: {\ndata: }\n\r\nevent:lagged\ndata:{"skipped":3}\n\ndata: é\n\n'
+        ': still here\n\nevent: learn\nid: 7\ndata: {\ndata: }\n\r\nevent:lagged\ndata:{"skipped":3}\n\ndata: é\n\n'
     )
     whole = [
-        ServerEvent("outcome", "{\n}", "7"),
+        ServerEvent("learn", "{\n}", "7"),
         ServerEvent("lagged", '{"skipped":3}', None),
         ServerEvent("message", "é", None),
     ]
@@ -203,4 +221,4 @@ def test_a_feed_is_cut_wherever_its_bytes_are() -> None:
     assert isinstance(Follower().read(whole[1]), Lagged)
     assert Follower().read(ServerEvent("later", "{}", None)) is None
     with pytest.raises(ProtocolError):
-        Follower().read(ServerEvent("outcome", "[", None))
+        Follower().read(ServerEvent("surprise", "[", None))

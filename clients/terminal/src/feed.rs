@@ -3,7 +3,7 @@
 /// One event of a feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeedEvent {
-    /// What it tells of: `outcome`, `alarm`, `streams` and so on.
+    /// What it tells of: `learn`, `alarm`, `streams` and so on.
     pub name: String,
     /// Its data, which is JSON.
     pub data: String,
@@ -49,7 +49,7 @@ mod tests {
         let mut parser = FeedParser::default();
         let mut got = Vec::new();
         let lines =
-            [": hello", "event: outcome", "id: 7", "data: {\"a\":", "data: 1}", "", "", "event: drift", "data: x"];
+            [": hello", "event: learn", "id: 7", "data: {\"a\":", "data: 1}", "", "", "event: drift", "data: x"];
         for line in lines.iter().chain(&["", "data: y", ""]) {
             got.extend(parser.line(line));
         }
@@ -58,6 +58,6 @@ mod tests {
             data: data.into(),
             id: id.map(str::to_owned),
         };
-        assert_eq!(got, [event("outcome", "{\"a\":\n1}", Some("7")), event("drift", "x", None), event("", "y", None)]);
+        assert_eq!(got, [event("learn", "{\"a\":\n1}", Some("7")), event("drift", "x", None), event("", "y", None)]);
     }
 }

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod answer;
+mod awaited;
 mod board;
 pub(crate) mod body_cutter;
 mod checkpoint_care;
@@ -149,8 +150,9 @@ endpoints! {
         "the predictions of the next events (`key`, `top`, `horizon`, `fresh`)",
         query [streams::KEY, streams::TOP, streams::HORIZON, streams::FRESH], answer json::<streams::StreamForecast>();
     GET Read "/api/v1/streams/{stream}/watch" watch::watch,
-        "outcomes, drifts, alarms and refused updates as server-sent events; beyond `rate` a second, the rarest outcomes",
-        query [watch::RATE], answer FEED;
+        "server-sent events: `learn` is an outcome, `surprise` one with which an incident begins or goes on, `predict` what is \
+         expected next; `drift`, `alarm` and refused updates; beyond `rate` a second, the rarest outcomes",
+        query [watch::RATE, watch::PREDICT], answer FEED;
     GET Read "/api/v1/streams/{stream}/history" history::history,
         "events, surprise and incidents over time (`span`: seconds, minutes, hours or days), losses by window",
         query [history::SPAN], answer json::<HistoryAnswer>();

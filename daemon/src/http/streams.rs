@@ -64,7 +64,7 @@ pub const FRESH: Parameter = Parameter::flag(
 /// waking another thread does.
 const BRIEF_FIELDS_MAX: usize = 32;
 /// Symbols asked for up to which a prediction is brief.
-const BRIEF_SYMBOLS_MAX: usize = 20;
+pub(super) const BRIEF_SYMBOLS_MAX: usize = 20;
 
 /// The stream of a name, which may have failed.
 pub fn find(hub: &Hub, stream: &str) -> Result<Arc<StreamView>, ProblemResponse> {
@@ -274,14 +274,24 @@ pub async fn next(
     if query.get(&AHEAD).is_some() {
         return forecast(State(hub), Path(stream), query).await;
     }
-    let top = top_of(&query);
     let key = query.get(&KEY).map(str::to_owned);
+    Ok(Json(predict_next(&hub, stream, key, as_of(&query), top_of(&query)).await?).into_response())
+}
+
+/// The prediction of the next event of a key, with so many symbols of a field.
+pub(super) async fn predict_next(
+    hub: &Hub,
+    stream: String,
+    key: Option<String>,
+    as_of: AsOf,
+    top: usize,
+) -> Result<StreamPrediction, ProblemResponse> {
     let cost = cost_of(top);
     let question = move |snapshot: &Snapshot| snapshot.learner.forecast(key.as_deref(), 1, top).pop();
-    let _permit = if cost == Cost::Long { Some(question_permit(&hub).await?) } else { None };
+    let _permit = if cost == Cost::Long { Some(question_permit(hub).await?) } else { None };
     let size = AnswerSize { horizon: 1, top };
-    let (prediction, _) = predict(&hub, &stream, as_of(&query), cost, size, question).await?;
-    Ok(Json(StreamPrediction { stream, prediction }).into_response())
+    let (prediction, _) = predict(hub, &stream, as_of, cost, size, question).await?;
+    Ok(StreamPrediction { stream, prediction })
 }
 
 /// `GET /api/v1/streams/{stream}/forecast`: the predictions of the next events.

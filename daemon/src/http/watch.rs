@@ -1,6 +1,9 @@
 //! `GET /api/v1/streams/{stream}/watch`: outcomes, the drifts that they show, alarms, and updates of networks that were
 //! refused (`updates_refused`), as server-sent events.
 //!
+//! An outcome is an event `learn`, or `surprise` where an incident begins or goes on with it, so that who listens to
+//! `surprise` alone hears of nothing else. Who asks for it (`predict`) is told in between what is expected next.
+//!
 //! A follower that comes back with `Last-Event-ID` gets what came in between, as far as it is kept, preceded by an
 //! event `lagged` for what is not.
 //!
@@ -10,10 +13,11 @@
 //! beyond it: it gets the rarest, and how many of the others were at least as rare as once in 10, 100, 1,000 and 10,000
 //! events. Alarms, refused updates, and drifts with their outcomes, come whatever the rate.
 
+use super::awaited::AwaitedPredictions;
 use super::parameter::Parameter;
 use super::problem::ProblemResponse;
 use super::query::Query;
-use super::streams::find;
+use super::streams::{BRIEF_SYMBOLS_MAX, find};
 use crate::access::Grant;
 use crate::directory::StreamNotice;
 use crate::event_stream::{EventFeed, EventText, event_stream};
@@ -27,8 +31,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use surmise_event::RefusalCode;
-use surmise_protocol::DriftEvent;
+use surmise_event::{AlarmPhase, RefusalCode};
+use surmise_protocol::{DriftEvent, StreamPrediction};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +46,15 @@ const PIECE_BYTES: usize = 1 << 14;
 /// How many outcomes a second a follower wants.
 pub const RATE: Parameter =
     Parameter::number("rate", (1, RATE_MAX), None, "how many outcomes a second to send; all if it is left out");
+
+/// Whether a follower is told what is expected next, and how many symbols of a field.
+pub const PREDICT: Parameter = Parameter::number(
+    "predict",
+    (1, BRIEF_SYMBOLS_MAX),
+    None,
+    "tells after outcomes what is expected next of the key that spoke last, with so many symbols of a field; nothing if \
+     it is left out",
+);
 
 /// Follows a stream.
 pub async fn watch(
@@ -75,13 +88,14 @@ pub async fn watch(
             let feed = shared.rarest.clone();
             let mut rarest = Rarest { feed, choices, rate, after, next: None };
             if after.is_some() {
-                latest.iter().for_each(|choice| rarest.append(choice, &mut waiting));
+                latest.iter().for_each(|choice| _ = rarest.append(choice, &mut waiting));
             }
             Outcomes::Rarest(rarest)
         }
     };
     let (notices, replaced) = (shared.notices.follow(), shared.replaced.clone());
-    Ok(event_stream(Feeds { hub, outcomes, notices, grant, replaced, waiting, is_over: false }))
+    let predictions = query.number(&PREDICT).map(|top| AwaitedPredictions::new(hub.clone(), stream, top));
+    Ok(event_stream(Feeds { hub, outcomes, predictions, notices, grant, replaced, waiting, is_over: false }))
 }
 
 /// The offset of the last outcome that a follower had before a break, if it says so.
@@ -109,6 +123,8 @@ fn resume(after: u64, latest: &[Arc<FollowedOutcome>], end: u64, out: &mut Event
 struct Feeds {
     hub: Arc<Hub>,
     outcomes: Outcomes,
+    /// What is expected next, if it asked for that.
+    predictions: Option<AwaitedPredictions>,
     notices: Receiver<Arc<StreamNotice>>,
     /// What lets it follow.
     grant: Arc<Grant>,
@@ -144,12 +160,22 @@ impl Feeds {
                 Some(()) => return Some(()),
                 None => Err(RecvError::Closed),
             },
+            prediction = next_of(&mut self.predictions) => {
+                let json = prediction.and_then(|prediction| serde_json::to_string(&prediction).ok());
+                json.into_iter().for_each(|json| self.waiting.event("predict", &json));
+                Ok(None)
+            }
             received = self.outcomes.append_next(&mut self.waiting) => received,
             // what came before is told first
             () = self.replaced.cancelled() => Err(RecvError::Closed),
         };
         match received {
-            Ok(()) => {}
+            Ok(latest) => {
+                let latest = latest.as_ref().and_then(|followed| followed.outcome.as_ref());
+                if let (Some(outcome), Some(predictions)) = (latest, &mut self.predictions) {
+                    predictions.outcome(outcome.key.as_deref());
+                }
+            }
             Err(RecvError::Lagged(skipped)) => append_lag(skipped, &mut self.waiting),
             // nothing sends for a stream that was replaced
             Err(RecvError::Closed) => {
@@ -159,6 +185,14 @@ impl Feeds {
             }
         }
         Some(())
+    }
+}
+
+/// Waits for the next prediction of those that a follower asked for, for ever if it did not.
+async fn next_of(predictions: &mut Option<AwaitedPredictions>) -> Option<StreamPrediction> {
+    match predictions {
+        Some(predictions) => predictions.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -182,28 +216,33 @@ struct Rarest {
 }
 
 impl Outcomes {
-    /// Waits for the next outcomes and appends their events. Where the wait is given up, nothing was taken.
-    async fn append_next(&mut self, out: &mut EventText) -> Result<(), RecvError> {
+    /// Waits for the next outcomes and appends their events; returns the latest of them. Where the wait is given up,
+    /// nothing was taken.
+    async fn append_next(&mut self, out: &mut EventText) -> Result<Option<Arc<FollowedOutcome>>, RecvError> {
         match self {
             Outcomes::All(outcomes) => {
-                append_outcome(&*outcomes.recv().await?, out);
+                let mut latest = outcomes.recv().await?;
+                append_outcome(&latest, out);
                 // those that have come meanwhile are sent with it
                 while out.len() < PIECE_BYTES {
                     match outcomes.try_recv() {
-                        Ok(followed) => append_outcome(&followed, out),
+                        Ok(followed) => {
+                            append_outcome(&followed, out);
+                            latest = followed;
+                        }
                         Err(TryRecvError::Lagged(skipped)) => append_lag(skipped, out),
                         Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                     }
                 }
+                Ok(Some(latest))
             }
             Outcomes::Rarest(rarest) => match rarest.choices.recv().await {
-                Ok(choice) => rarest.append(&choice, out),
+                Ok(choice) => Ok(rarest.append(&choice, out)),
                 // how many events that were, the next choice tells
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return Err(RecvError::Closed),
+                Err(RecvError::Lagged(_)) => Ok(None),
+                Err(RecvError::Closed) => Err(RecvError::Closed),
             },
         }
-        Ok(())
     }
 
     /// Appends what has come when nothing comes any more.
@@ -218,13 +257,13 @@ impl Outcomes {
 }
 
 impl Rarest {
-    /// Appends what is sent of a choice, preceded by the news of what is not.
-    fn append(&mut self, choice: &ChosenOutcomes, out: &mut EventText) {
+    /// Appends what is sent of a choice, preceded by the news of what is not; returns the latest of what is sent.
+    fn append(&mut self, choice: &ChosenOutcomes, out: &mut EventText) -> Option<Arc<FollowedOutcome>> {
         let (first, last) = choice.offsets;
         let is_new = |offset: u64| self.after.is_none_or(|after| offset > after);
         let before = self.next.replace(choice.number + choice.events());
         if !is_new(last) {
-            return;
+            return None;
         }
         let missed = match (before, self.after) {
             (Some(next), _) => choice.number.saturating_sub(next),
@@ -242,7 +281,8 @@ impl Rarest {
             out.event("lagged", &data.to_string());
         }
         let is_wanted = |followed: &FollowedOutcome| followed.outcome.as_ref().is_none_or(|o| is_new(o.offset));
-        chosen.iter().filter(|c| is_wanted(&c.followed)).for_each(|chosen| append_outcome(&chosen.followed, out));
+        let wanted = chosen.iter().filter(|chosen| is_wanted(&chosen.followed));
+        wanted.inspect(|chosen| append_outcome(&chosen.followed, out)).last().map(|chosen| chosen.followed.clone())
     }
 }
 
@@ -257,7 +297,8 @@ fn append_outcome(followed: &FollowedOutcome, out: &mut EventText) {
     let Some(outcome) = &followed.outcome else {
         return append_lag(1, out);
     };
-    out.event_with_id("outcome", outcome.offset, followed.json());
+    let is_surprise = outcome.alarm.as_ref().is_some_and(|alarm| alarm.phase != AlarmPhase::Ended);
+    out.event_with_id(if is_surprise { "surprise" } else { "learn" }, outcome.offset, followed.json());
     for drift in &outcome.drift {
         let event = DriftEvent { stream: outcome.stream.clone(), drift: drift.clone() };
         out.event("drift", &serde_json::to_string(&event).unwrap_or_default());

@@ -205,12 +205,13 @@ class AsyncClient:
         stream: str,
         *,
         after: Optional[int] = None,
+        predict: Optional[int] = None,
         heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
         give_up_after: Optional[float] = None,
     ) -> AsyncIterator[FeedEvent]:
         """Give outcomes, drifts and alarms of a stream as they come, for ever; breaks mend as in `Client.watch`."""
         follower = Follower(after)
-        path = calls.stream_path(stream, "watch")
+        path = calls.watch_path(stream, predict)
         return self._follow(path, heartbeat_timeout, Patience(give_up_after, follower), follower.read, follower)
 
     def watch_all(

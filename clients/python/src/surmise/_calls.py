@@ -133,6 +133,11 @@ def stream_path(stream: str, *rest: str) -> str:
     return "/".join(["/api/v1/streams", quote(stream, safe=""), *rest])
 
 
+def watch_path(stream: str, predict: Optional[int]) -> str:
+    """Give the path of the feed of a stream."""
+    return stream_path(stream, "watch") + ("" if predict is None else f"?predict={predict:d}")
+
+
 #: A checkpoint's number, or its label.
 Generation = Union[int, str]
 

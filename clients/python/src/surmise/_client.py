@@ -219,6 +219,7 @@ class Client:
         stream: str,
         *,
         after: Optional[int] = None,
+        predict: Optional[int] = None,
         heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
         give_up_after: Optional[float] = None,
     ) -> Iterator[FeedEvent]:
@@ -227,9 +228,11 @@ class Client:
         After a break the feed goes on after the last outcome that came, as far as the daemon keeps them; `Lagged` tells
         of what it does not. `after` is the offset after which the first connection goes on. A feed that says nothing
         for `heartbeat_timeout` seconds counts as broken; after `give_up_after` seconds away the error is raised.
+        With `predict` it gives after outcomes what is expected next of the key that spoke last, as a `Prediction` with
+        so many symbols of a field.
         """
         follower = Follower(after)
-        path = calls.stream_path(stream, "watch")
+        path = calls.watch_path(stream, predict)
         return self._follow(path, heartbeat_timeout, Patience(give_up_after, follower), follower.read, follower)
 
     def watch_all(

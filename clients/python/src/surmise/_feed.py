@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
-from ._answers import Alarm, Drift, Outcome
+from ._answers import Alarm, Drift, Outcome, Prediction
 from ._calls import parse
 from ._decode import Answer
 from .errors import ProblemError, ProtocolError, SurmiseError, UnreachableError
@@ -39,11 +39,14 @@ class Glance(Answer):
 
 
 #: What a feed of one stream gives.
-FeedEvent = Union[Outcome, Drift, Alarm, Lagged, Replaced]
+FeedEvent = Union[Outcome, Prediction, Drift, Alarm, Lagged, Replaced]
 
 #: What each name of an event is read as.
 _KINDS: dict[str, type[Answer]] = {
-    "outcome": Outcome,
+    "learn": Outcome,
+    # an incident begins or goes on with it
+    "surprise": Outcome,
+    "predict": Prediction,
     "drift": Drift,
     "alarm": Alarm,
     "lagged": Lagged,
