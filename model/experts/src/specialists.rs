@@ -145,9 +145,13 @@ mod tests {
 
     #[test]
     fn regret_stays_below_its_bound_whatever_comes() {
-        let all = ExpertSet::first(5);
-        for kind in 0..6u64 {
-            let (mut share, mut mixture, mut alone) = (ValueShare::<5>::whole(), 0.0, [0.0; 5]);
+        let some = ExpertSet::of(&[0, 2, 3]);
+        let favouring = ValueShare::<5>::favouring(5, some, 2);
+        assert!(favouring.weights().iter().zip([0.2, 0.0, 0.6, 0.2, 0.0]).all(|(w, is)| (w - is).abs() < 1e-12));
+        let beginnings = [(ValueShare::<5>::whole(), ExpertSet::first(5)), (favouring, some)];
+        for (kind, (share, all)) in (0..6u64).flat_map(|kind| beginnings.iter().map(move |begin| (kind, begin.clone())))
+        {
+            let (mut share, mut mixture, mut alone) = (share, 0.0, [0.0; 5]);
             let mut random = Random::new(kind + 1);
             for t in 0..30_000u64 {
                 let u = random.uniform();
@@ -181,7 +185,7 @@ mod tests {
                 mixture -= p.ln();
                 alone.iter_mut().zip(masses).for_each(|(alone, mass)| *alone -= mass.ln());
                 share.learn(&weights, &masses, p, all);
-                let best = alone.iter().copied().fold(f64::INFINITY, f64::min);
+                let best = (0..5).filter(|i| all.has(*i)).map(|i| alone[i]).fold(f64::INFINITY, f64::min);
                 let bound = share.bound();
                 assert!(mixture <= best + bound + 1e-6, "kind {kind} at {t}: {mixture} {best} {bound}");
             }

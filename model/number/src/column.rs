@@ -46,6 +46,9 @@ struct ErrorScales {
     seen: u32,
 }
 
+/// The values whose errors weigh as much as so many first values of keys in what is expected of the next one.
+const FIRST_PRIOR: u32 = 16;
+
 /// What is learnt about one column: units, experts and their mixtures.
 #[derive(Clone, Debug)]
 pub(crate) struct NumberColumn {
@@ -118,12 +121,13 @@ impl NumberColumn {
         let calibrator = if ablation.calibration { Calibrator::plain() } else { Calibrator::new() };
         let wide = columns > FULL_COLUMNS_MAX;
         let share = ValueShare::new(DENSITY_EXPERTS);
+        let first_share = ValueShare::favouring(DENSITY_EXPERTS, OF_FIRST, LEVEL);
         let scales = ErrorScales { mean: [0.0; LANES], seen: 0 };
         Self {
             ablation,
             units: ColumnUnits::new(),
             scales: [scales.clone(), scales],
-            shares: [share.clone(), share],
+            shares: [share, first_share],
             calibrators: [calibrator.clone(), calibrator],
             point_shares: [ValueShare::whole(), ValueShare::whole()],
             conditional_share: ValueShare::whole(),
@@ -204,10 +208,20 @@ impl NumberColumn {
         self.there[usize::from(after_gap)].learn(is_there);
     }
 
-    /// Mean |error| of an expert, or the column's unit where none was measured yet.
+    /// Mean |error| of an expert, or the column's unit where none was measured yet. That of first values of keys begins
+    /// with that of all values.
     pub(crate) fn scale(&self, regime: Regime, lane: usize) -> f64 {
-        let scales = &self.scales[regime as usize];
-        if scales.seen == 0 { self.units.unit } else { scales.mean[lane] }
+        let [known, fresh] = &self.scales;
+        match regime {
+            Regime::Known if known.seen > 0 => known.mean[lane],
+            // first values of keys are few, and lie about where others do
+            Regime::Fresh if fresh.seen + known.seen > 0 => {
+                let all = f64::from(known.seen.min(FIRST_PRIOR));
+                let own = f64::from(fresh.seen);
+                (own * fresh.mean[lane] + all * known.mean[lane]) / (own + all)
+            }
+            _ => self.units.unit,
+        }
     }
 
     /// Mean |residual| of the linear forecasts.
@@ -227,6 +241,9 @@ impl NumberColumn {
 
     /// Takes in the errors of every expert's centre, `[LANES]`.
     pub(crate) fn learn_scales(&mut self, regime: Regime, y: f64, centre: &Lanes, awake: ExpertSet) {
+        if awake == NOTHING_KNOWN {
+            return;
+        }
         let scales = &mut self.scales[regime as usize];
         let seen = scales.seen;
         let rate = ERROR_SCALE.rate(seen as f64 + 1.0);

@@ -66,7 +66,8 @@ impl ExpertForecasts {
         if past.regime() == Regime::Fresh {
             // without a value only the column itself has something to say
             self.centre = std::array::from_fn(|i| if T3.has(i) { units.centre() } else { 0.0 });
-            self.awake = ALWAYS.with(LOG, c.log.awake());
+            // of a first value of all there is nothing to be near to
+            self.awake = if units.seen > 0 { ALWAYS.with(LOG, c.log.awake()) } else { NOTHING_KNOWN };
             (self.low, self.high) = (f64::MIN, f64::MAX);
             self.linear = units.centre();
             self.residual_unit = c.scale(Regime::Known, OWN).max(units.least());

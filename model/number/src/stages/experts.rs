@@ -104,11 +104,16 @@ pub(crate) const OWN: usize = lane("linear-own");
 pub(crate) const ALL: usize = lane("linear-all");
 pub(crate) const NETWORK: usize = lane("network");
 pub(crate) const STACK: usize = lane("stack");
+pub(crate) const LEVEL: usize = lane("level");
 pub(crate) const LOG: usize = lane("log");
 pub(crate) const BACKGROUND: usize = lane("background");
 
 /// Experts that need no value of the key: they speak of every column.
 pub(crate) const ALWAYS: ExpertSet = set(&[ExpertGroup::Always, ExpertGroup::Background]);
+/// The expert that needs no value of the column either.
+pub(crate) const NOTHING_KNOWN: ExpertSet = set(&[ExpertGroup::Background]);
+/// Experts that may speak of the first value of a key.
+pub(crate) const OF_FIRST: ExpertSet = set(&[ExpertGroup::Always, ExpertGroup::Background, ExpertGroup::Log]);
 /// Experts whose distribution is a t₃ around their centre.
 pub(crate) const T3: ExpertSet =
     set(&[ExpertGroup::Stacked, ExpertGroup::Network, ExpertGroup::Stack, ExpertGroup::Always, ExpertGroup::Simple]);
