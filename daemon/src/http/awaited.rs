@@ -1,10 +1,9 @@
 //! Predictions for who follows a stream: after the events that it is told of, what is expected next.
 
-use super::streams::{AsOf, predict_next};
+use super::streams::{AsOf, StreamPrediction, predict_next};
 use crate::hub::Hub;
 use std::future::pending;
 use std::sync::Arc;
-use surmise_protocol::StreamPrediction;
 use tokio::task::JoinHandle;
 
 /// Asks for predictions one after another, each of the key that spoke last by then. So a follower of a fast stream gets
