@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
 /// The address at which a daemon listens for events: `HOST:PORT`, `tls://HOST:PORT`, or `unix:PATH`.
 ///
@@ -83,7 +83,13 @@ impl Address {
                 let host = place.rsplit_once(':').map_or(place.as_str(), |(host, _)| host);
                 Box::new(roots.connect(host, connect(place).await?).await?)
             }
-            Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            #[cfg(unix)]
+            Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            #[cfg(not(unix))]
+            Address::Unix(path) => {
+                let reason = format!("{} is a Unix socket, which this system has not", path.display());
+                return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, reason));
+            }
         })
     }
 }
