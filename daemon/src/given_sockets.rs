@@ -115,11 +115,22 @@ fn add_tcp(
 fn listening(name: &'static str, socket: &Socket) -> Result<socket2::SockAddr, GivenSocketError> {
     let unusable = |e| GivenSocketError::Unusable(name, e);
     let is_stream = socket.r#type().map_err(unusable)? == Type::STREAM;
-    if !is_stream || !socket.is_listener().map_err(unusable)? {
+    if !is_stream || !is_listener(&socket).map_err(unusable)? {
         return Err(GivenSocketError::WrongKind(name, "accepts connections"));
     }
     socket.set_nonblocking(true).map_err(unusable)?;
     socket.local_addr().map_err(unusable)
+}
+
+#[cfg(target_os = "linux")]
+fn is_listener(socket: &Socket) -> std::io::Result<bool> {
+    socket.is_listener()
+}
+
+/// Other systems cannot be asked; there it shows at the first connection.
+#[cfg(not(target_os = "linux"))]
+fn is_listener(_: &Socket) -> std::io::Result<bool> {
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! the file grows. Where it cannot do that, what is free is looked at instead.
 
 use crate::error::StoreError;
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs, statvfs};
+use rustix::fs::{fstatvfs, statvfs};
 use rustix::io::Errno;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -33,7 +33,7 @@ pub(crate) fn reserve(file: &File, bytes: u64) -> Result<(), StoreError> {
     if allocated(&metadata).saturating_sub(metadata.len()) >= wanted {
         return Ok(());
     }
-    let kept = |bytes| fallocate(file, FallocateFlags::KEEP_SIZE, metadata.len(), bytes);
+    let kept = |bytes| keep_blocks(file, metadata.len(), bytes);
     match kept(wanted + STEP_BYTES).or_else(|_| kept(wanted)) {
         Ok(()) => Ok(()),
         Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG) => Err(no_room("the disk has none left")),
@@ -43,6 +43,19 @@ pub(crate) fn reserve(file: &File, bytes: u64) -> Result<(), StoreError> {
             Ok(_) | Err(_) => Ok(()),
         },
     }
+}
+
+/// Asks the file system to keep blocks behind the end of a file.
+#[cfg(target_os = "linux")]
+fn keep_blocks(file: &File, from: u64, bytes: u64) -> Result<(), Errno> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    fallocate(file, FallocateFlags::KEEP_SIZE, from, bytes)
+}
+
+/// Other systems have no call for it.
+#[cfg(not(target_os = "linux"))]
+fn keep_blocks(_: &File, _: u64, _: u64) -> Result<(), Errno> {
+    Err(Errno::OPNOTSUPP)
 }
 
 /// The bound of what the databases may take. Without one they may take what there is.

@@ -13,7 +13,6 @@ use crate::database::SEGMENT_BYTES;
 use crate::error::StoreError;
 use crate::identity::StreamId;
 use crate::record::{HEADER_BYTES, MAGIC, RecordHead, RecordKind, unseal_prefix};
-use rustix::fs::{Advice, fadvise};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -104,6 +103,17 @@ fn segment_number(head: &[u8]) -> Option<u64> {
     (is_whole && log_number.is_multiple_of(SEGMENT_BYTES as u64)).then_some(log_number / SEGMENT_BYTES as u64)
 }
 
+/// Lets what is read of a file come from the disk, and not from what memory has of it.
+fn read_from_disk(file: &File) {
+    // a system that cannot do so reads what it has
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
+    #[cfg(target_vendor = "apple")]
+    let _ = rustix::fs::fcntl_nocache(file, true);
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    let _ = file;
+}
+
 /// A file of segments that is being read.
 struct SegmentFile {
     file: File,
@@ -119,7 +129,7 @@ impl SegmentFile {
             Err(e) => return Err(StoreError::io("cannot open", path)(e)),
         };
         // where a sync failed, memory holds what the disk does not: what is trusted has to be read from the disk
-        let _ = fadvise(&file, 0, None, Advice::DontNeed);
+        read_from_disk(&file);
         let bytes = file.metadata().map_err(StoreError::io("cannot read", path))?.len();
         Ok(Some(SegmentFile { file, path: path.into(), bytes }))
     }
