@@ -34,6 +34,11 @@ export interface Alarm {
   count: number;
   /** The field that is most unusual, if it is one field. */
   field?: string;
+  /**
+   * The key that is unusual, where that is not the key of the event with which it was noticed: one that fell
+   * silent, or that was unusual as a whole when it did.
+   */
+  key?: string;
   /** What is unusual. */
   kind: AlarmKind;
   /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
@@ -72,7 +77,10 @@ export interface AlarmEvent {
   began: number;
   /** Its unusual events so far. */
   count: number;
-  /** The unusual event, as it would be sent; null where there is none: an event that is overdue. */
+  /**
+   * The unusual event, as it would be sent; null where there is none: an event that is overdue. Of a key that fell
+   * silent it is the key alone, and `event_offset` that of its latest event.
+   */
   event: EventJson | null;
   /**
    * The offset of `event`: of the one with which the incident was noticed, or where one before that was odder, of
@@ -85,6 +93,11 @@ export interface AlarmEvent {
   field?: string;
   /** Which incarnation of the name the offsets are of, for what is said of the incident; 0 if it is not known. */
   incarnation?: number;
+  /**
+   * The key that is unusual, where that is not the key of the event with which it was noticed: one that fell
+   * silent, or that was unusual as a whole when it did.
+   */
+  key?: string;
   /** What is unusual. */
   kind: AlarmKind;
   /** The label that a person gave to incidents of this kind (`crate::Feedback`). */
@@ -117,7 +130,7 @@ export interface AlarmEvent {
 }
 
 /** What is unusual in an incident. */
-export type AlarmKind = "value" | "new" | "run" | "level" | "spread" | "flat" | "rate" | "missing" | "end";
+export type AlarmKind = "value" | "new" | "run" | "level" | "spread" | "flat" | "rate" | "missing" | "end" | "silent";
 
 /** The latest incidents of a stream (`GET /api/v1/streams/{stream}/alarms`), the latest first. */
 export interface AlarmList {

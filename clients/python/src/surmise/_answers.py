@@ -169,6 +169,8 @@ class Alarm(Answer):
     rarity_seconds: Optional[float] = None
     field: Optional[str] = None
     """The field that is most unusual, if it is one field."""
+    key: Optional[str] = None
+    """The key that is unusual, where that is not the key of the event: one that fell silent, or was odd as a whole."""
     time: Optional[str] = None
     """The time of the event that it began with, RFC 3339."""
     event_offset: int = 0
@@ -181,7 +183,8 @@ class Alarm(Answer):
     """The parts of the event, the one with the largest excess first, with what was expected instead."""
 
     def __repr__(self) -> str:
-        where = f" of {self.field}" if self.field else ""
+        subject = self.key or self.field
+        where = f" of {subject}" if subject else ""
         odd = f"; {self.parts[0]!r}" if self.parts else ""
         stream = f"{self.stream} " if self.stream else ""
         return f"{stream}{self.kind}{where} {self.phase} at event {self.began}, {rarity(self.rarity_events)}{odd}"
