@@ -718,6 +718,19 @@ if (!program()) {
     assert.deepEqual(scene.faults, []);
   });
 
+  test("a key that fell silent is told by its name, with when it last spoke", { timeout: 60_000 }, async () => {
+    const start = Date.parse("2025-03-01T10:00:00Z") / 1000;
+    const last = 8002;
+    const reading = (i: number) => ({ time: start + i, key: `web-${i % 8 === 3 && i > last ? 4 : i % 8}`, data: 20 + ((i * i) % 7) });
+    for (let at = 0; at < 10_000; at += 500) await scene.daemon.post("fleet", Array.from({ length: 500 }, (_, i) => reading(at + i)));
+    await scene.open("#/stream/fleet");
+    const card = scene.page.locator("li.incident", { hasText: "fell silent" });
+    await card.waitFor(WAIT);
+    assert.equal(await card.locator("h3").textContent(), "web-3 fell silent");
+    await card.getByText(/^Its latest event is 7,995, of 1 Mar 2025, 12:13:15; other keys have gone on\.$/).waitFor(WAIT);
+    assert.equal(await card.locator("a", { hasText: "Why" }).getAttribute("href"), "#/stream/fleet/event/7995");
+  });
+
   test("what is overdue tells since when, and is one incident with the event that comes late", { timeout: 120_000 }, async () => {
     // ticks of last year, sent at once: by their own time they are long past, and yet the next is awaited when the four
     // seconds that they tell of are over here, too

@@ -209,6 +209,24 @@ def test_scores_of_a_frame() -> None:
         score(frame, key="nothing")
 
 
+def test_frames_as_people_have_them() -> None:
+    """Columns without names of their own, missing values of pandas, and two columns of one name."""
+    pandas = pytest.importorskip("pandas")
+    from surmise.pandas import score  # noqa: PLC0415
+
+    chance = random.Random(3)
+    rows = [["ab"[i % 2], chance.gauss(20.0, 1.0)] for i in range(300)]
+    plain = pandas.DataFrame(rows)
+    scores = score(plain, key=0, settings=SMALL)
+    assert "1_yhat" in scores and scores["surprise_bits"].notna().all()
+    nullable = plain.rename(columns=str).convert_dtypes()
+    nullable.loc[7, "1"] = pandas.NA
+    assert len(score(nullable, key="0", settings=SMALL)) == 300
+    twice = pandas.DataFrame(rows, columns=["a", "a"])
+    with pytest.raises(ValueError, match="two columns 'a'"):
+        score(twice, settings=SMALL)
+
+
 def test_scores_of_a_daemon(daemon: Daemon, stream: str) -> None:
     pandas = pytest.importorskip("pandas")
     from surmise.pandas import score_with  # noqa: PLC0415

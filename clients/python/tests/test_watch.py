@@ -205,9 +205,7 @@ def test_silence_counts_as_a_break() -> None:
 
 
 def test_a_feed_is_cut_wherever_its_bytes_are() -> None:
-    text = (
-        ': still here\n\nevent: learn\nid: 7\ndata: {\ndata: }\n\r\nevent:lagged\ndata:{"skipped":3}\n\ndata: é\n\n'
-    )
+    text = ': still here\n\nevent: learn\nid: 7\ndata: {\ndata: }\n\r\nevent:lagged\ndata:{"skipped":3}\n\ndata: é\n\n'
     whole = [
         ServerEvent("learn", "{\n}", "7"),
         ServerEvent("lagged", '{"skipped":3}', None),

@@ -53,15 +53,22 @@ def score(
     import pandas as pd  # noqa: PLC0415
 
     find_program("surmise", program)
+    named = _named(frame, key, time, columns)
+    # columns may be named by numbers; what is asked has names that are text
+    key, time = (None if name is None else str(name) for name in (key, time))
     names = [str(name) for name in (frame.columns if columns is None else columns)]
     names += [name for name in (key, time) if name is not None and name not in names]
-    missing = [name for name in names if name not in map(str, frame.columns)]
-    if missing:
-        raise KeyError(f"the frame has no column {missing[0]!r}")
     if len(frame) == 0:
         return pd.DataFrame(index=frame.index, columns=["surprise_bits", "anomaly_score", "rarity_events", "why"])
     rows = replay_scores(
-        _rows(frame, names), names, key=key, time=time, target=target, fields=fields, settings=settings, program=program
+        _rows(frame, named, names),
+        names,
+        key=key,
+        time=time,
+        target=target,
+        fields=fields,
+        settings=settings,
+        program=program,
     )
     if len(rows) != len(frame):
         raise ProtocolError(f"surmise scored {len(rows)} of {len(frame)} rows; `surmise inspect` says what it reads")
@@ -89,8 +96,10 @@ def score_with(
     """
     import pandas as pd  # noqa: PLC0415
 
-    chosen = [name for name in (frame.columns if columns is None else columns) if name not in (key, time)]
-    values = {name: frame[name].tolist() for name in [*chosen, *(n for n in (key, time) if n is not None)]}
+    named = _named(frame, key, time, columns)
+    key, time = (None if name is None else str(name) for name in (key, time))
+    chosen = [str(name) for name in (frame.columns if columns is None else columns) if str(name) not in (key, time)]
+    values = {name: frame[named[name]].tolist() for name in [*chosen, *(n for n in (key, time) if n is not None)]}
     first = producer.next_seq
     scores: list[dict[str, Any]] = [{} for _ in range(len(frame))]
     expected: dict[Optional[str], Prediction] = {}
@@ -110,19 +119,40 @@ def score_with(
 
 
 def _events(
-    values: Mapping[Any, Sequence[Any]], chosen: Sequence[Any], key: Optional[str], time: Optional[str], count: int
+    values: Mapping[str, Sequence[Any]], chosen: Sequence[str], key: Optional[str], time: Optional[str], count: int
 ) -> Iterator[Event]:
     """Give the rows of a frame as events."""
     for i in range(count):
-        data = {str(name): _plain(values[name][i]) for name in chosen}
+        data = {name: _plain(values[name][i]) for name in chosen}
         at = None if time is None else _plain(values[time][i])
         whose = None if key is None else _plain(values[key][i])
         yield Event(data, None if whose is None else str(whose), at)
 
 
+def _named(frame: Any, key: Any, time: Any, columns: Optional[Sequence[Any]]) -> dict[str, Any]:
+    """Give the columns of a frame by their names as text; those that are asked for have to be there, and once."""
+    named: dict[str, Any] = {}
+    for name in frame.columns:
+        if str(name) in named:
+            raise ValueError(f"the frame has two columns {str(name)!r}: give each a name of its own")
+        named[str(name)] = name
+    for name in [*(columns or ()), *(name for name in (key, time) if name is not None)]:
+        if str(name) not in named:
+            raise KeyError(f"the frame has no column {str(name)!r}")
+    return named
+
+
+def _is_missing(value: Any) -> bool:
+    """Tell whether a value is none: `None`, NaN, NaT or `pandas.NA`, of which nothing can be said, not even that."""
+    try:
+        return value is None or bool(value != value)  # noqa: PLR0124
+    except TypeError:
+        return True
+
+
 def _plain(value: Any) -> Any:
     """Give a value as an event can have it; what is missing is `None`, and a time without a zone is UTC."""
-    if value is None or bool(value != value):  # noqa: PLR0124  # NaN and NaT
+    if _is_missing(value):
         return None
     if isinstance(value, (bool, str, int)):
         return value
@@ -131,17 +161,16 @@ def _plain(value: Any) -> Any:
     return _text(value) if hasattr(value, "isoformat") else value
 
 
-def _rows(frame: Any, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _rows(frame: Any, named: Mapping[str, Any], names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Give the rows of a frame as texts of a CSV file."""
-    by_text = {str(name): name for name in frame.columns}
-    columns = [frame[by_text[name]].tolist() for name in names]
+    columns = [frame[named[name]].tolist() for name in names]
     for values in zip(*columns):
         yield {name: _text(value) for name, value in zip(names, values)}
 
 
 def _text(value: Any) -> str:
     """Write a value as a cell; what is missing is empty."""
-    if value is None or bool(value != value):  # noqa: PLR0124  # NaN and NaT
+    if _is_missing(value):
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
