@@ -19,7 +19,8 @@ const WANTED_RATE_MAX: f64 = 0.01;
 ///
 /// A budget bounds how often people are told what they did not ask for. Kinds that they called bad they did ask for:
 /// these have a second budget, ten times as large for each verdict and at most [`WANTED_RATE_MAX`], so that an outage
-/// that comes again and again is told although it spends more than the first one. Each of both has the guarantee of
+/// that comes again and again is told although it spends more than the first one. What the second one has no room for
+/// may still be in the first. Each of both has the guarantee of
 /// [`BudgetKeeper`], so that there are at most as many incidents as both promise together.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamIncidents {
@@ -45,7 +46,13 @@ impl StreamIncidents {
     /// How rare an event of this claim has to be to begin an incident.
     pub(crate) fn required(&self, claim: &RespectClaim, rate: f64) -> f64 {
         let factor = self.opinions.factor(claim);
-        if factor < 1.0 { self.wanted.required(wanted_rate(rate, factor)) } else { self.budget.required(rate) * factor }
+        let required = self.budget.required(rate) * factor.max(1.0);
+        self.required_of_wanted(factor, rate).map_or(required, |wanted| wanted.min(required))
+    }
+
+    /// The same by the budget of kinds that were called bad, if this factor is of one.
+    fn required_of_wanted(&self, factor: f64, rate: f64) -> Option<f64> {
+        (factor < 1.0).then(|| self.wanted.required(wanted_rate(rate, factor)))
     }
 
     /// Whether a cluster that began at this offset is younger than all that incidents began with.
@@ -76,7 +83,9 @@ impl StreamIncidents {
         if event.proven < self.required(&event.claim, rate) || !event.news {
             return None;
         }
-        if self.opinions.factor(&event.claim) < 1.0 { &mut self.wanted } else { &mut self.budget }.begin();
+        let wanted = self.required_of_wanted(self.opinions.factor(&event.claim), rate);
+        if wanted.is_some_and(|required| event.proven >= required) { &mut self.wanted } else { &mut self.budget }
+            .begin();
         self.told_cluster = self.told_cluster.max(event.cluster);
         let open = self.open.insert(OpenIncident::begun(offset, event));
         self.opinions.note(open.began, open.latest, &open.claim, IncidentKind::of(&open.claim));
