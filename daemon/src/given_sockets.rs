@@ -115,7 +115,7 @@ fn add_tcp(
 fn listening(name: &'static str, socket: &Socket) -> Result<socket2::SockAddr, GivenSocketError> {
     let unusable = |e| GivenSocketError::Unusable(name, e);
     let is_stream = socket.r#type().map_err(unusable)? == Type::STREAM;
-    if !is_stream || !is_listener(&socket).map_err(unusable)? {
+    if !is_stream || !is_listener(socket).map_err(unusable)? {
         return Err(GivenSocketError::WrongKind(name, "accepts connections"));
     }
     socket.set_nonblocking(true).map_err(unusable)?;

@@ -11,6 +11,7 @@ import { bits, clock, count, fieldWords, gap, kindWords, moment, num, percent, p
 import { titleOf, whenOf } from "./logged";
 import { predictor, predictorWords } from "./predictors";
 import { askWhy } from "./why";
+import { holds } from "./tempo";
 
 /** Events before, and after. */
 const AROUND = 10;
@@ -78,7 +79,7 @@ async function incidentOf(why: WhyAnswer, signal: AbortSignal): Promise<Incident
   const { alarm, offset } = why;
   const own = alarms.find(({ kind, began }) => kind === alarm?.kind && began === alarm.began);
   // the first events of an incident come before it is noticed, and bear no alarm of their own
-  return own ?? alarm ?? alarms.find((other) => other.event !== null && other.began <= offset && offset <= other.offset);
+  return own ?? alarm ?? alarms.find((other) => other.event !== null && holds(other, offset));
 }
 
 function explanation(why: WhyAnswer, link: string, fields: Field[], incident: Incident | undefined): HTMLElement[] {

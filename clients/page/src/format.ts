@@ -199,5 +199,5 @@ export function changeShort({ detector, field, level_before, level_after }: Pick
 export function beganWords(kind: string, open: boolean, isNoticed = false, isLasting = false): string {
   const began = isNoticed ? "noticed" : "began";
   if (open) return `goes on, ${began}`;
-  return `${isLasting || kind === "level" || kind === "spread" ? "usual by now" : "over"}, ${began}`;
+  return `${isLasting || ["level", "spread", "silent"].includes(kind) ? "usual by now" : "over"}, ${began}`;
 }

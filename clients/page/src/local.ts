@@ -49,8 +49,8 @@ export function say(id: string, change: { [K in keyof Said]?: Said[K] | undefine
   dispatchEvent(new Event("said"));
 }
 
-/** Incidents of one stream, kind and field are muted together. */
-export const muteId = (i: { stream: string; kind: string; field?: string }): string => `mute\n${i.stream}\n${i.kind}\n${i.field ?? ""}`;
+/** Incidents of one stream, kind, and field or key are muted together. */
+export const muteId = (i: { stream: string; kind: string; field?: string; key?: string }): string => `mute\n${i.stream}\n${i.kind}\n${i.key ?? i.field ?? ""}`;
 
-export const isMuted = (i: { stream: string; kind: string; field?: string }, now = Date.now()): boolean =>
+export const isMuted = (i: { stream: string; kind: string; field?: string; key?: string }, now = Date.now()): boolean =>
   (said(muteId(i)).mutedUntil ?? 0) > now;

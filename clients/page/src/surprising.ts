@@ -8,6 +8,7 @@ import { eventElement, inOrder, shorten } from "./eventtext";
 import { ago, count, kindWords, num, rarity, subjectOf } from "./format";
 import { state } from "./state";
 import { askWhy } from "./why";
+import { holds } from "./tempo";
 
 /** Events that are listed, and how many texts of events are kept. */
 const LISTED = 8;
@@ -143,7 +144,7 @@ export function byIncident(incidents: AlarmEvent[], surprises: RareEvent[]): { o
   const of = new Map(incidents.filter(({ event }) => event !== null).map((incident): [AlarmEvent, RareEvent[]] => [incident, []]));
   const others: RareEvent[] = [];
   for (const rare of surprises) {
-    const holding = [...of.keys()].filter(({ began, offset }) => began <= rare.offset && rare.offset <= offset);
+    const holding = [...of.keys()].filter((incident) => holds(incident, rare.offset));
     if (holding.length === 0) others.push(rare);
     else if (holding.every(({ event_offset: shown }) => shown !== rare.offset)) of.get(holding.reduce((a, b) => (b.rarity_events > a.rarity_events ? b : a)))!.push(rare);
   }

@@ -18,6 +18,9 @@ export const isOverdue = (incident: AlarmEvent): boolean => incident.kind === "m
 /** Whether it is odd when events came, or that none came, and not what came. */
 export const isOfTempo = ({ kind }: Pick<AlarmEvent, "kind">): boolean => kind === "missing" || kind === "rate" || kind === "silent";
 
+/** Whether an event is one of an incident's. While a key was silent others spoke, which have no part in that. */
+export const holds = ({ kind, began, offset }: Pick<AlarmEvent, "kind" | "began" | "offset">, event: number): boolean => (kind === "silent" ? event === began : began <= event && event <= offset);
+
 /** When the silence of an incident began and ended, in milliseconds; `own` is the time that its last event bears. */
 interface Silence {
   from: number | null;

@@ -87,7 +87,7 @@ impl Address {
             Address::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
             #[cfg(not(unix))]
             Address::Unix(path) => {
-                let reason = format!("{} is a Unix socket, which this system has not", path.display());
+                let reason = format!("{} is a Unix socket, which this system does not have", path.display());
                 return Err(std::io::Error::new(std::io::ErrorKind::Unsupported, reason));
             }
         })

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::VecDeque;
-use surmise_event::{Alarm, AlarmPhase, Data, Datum, Outcome, Part, Record, format_time};
+use surmise_event::{Alarm, AlarmKind, AlarmPhase, Data, Datum, Outcome, Part, Record, format_time};
 use surmise_protocol::{event_json, event_parts};
 
 /// Incidents, and events, that are kept at most.
@@ -131,7 +131,8 @@ impl HighlightCollector {
     /// An incident that begins is kept if it is among the rarest; one that goes on is told as it is now.
     fn alarm(&mut self, record: &Record, outcome: &Outcome, alarm: &Alarm, is_bytes: bool) {
         if alarm.phase != AlarmPhase::Begins {
-            let same = |h: &&mut Highlight| h.told.alarm.as_ref().is_some_and(|a| a.began == alarm.began);
+            let is_same = |a: &Alarm| (a.kind, a.began) == (alarm.kind, alarm.began);
+            let same = |h: &&mut Highlight| h.told.alarm.as_ref().is_some_and(is_same);
             if let Some(kept) = self.found.incidents.iter_mut().rev().find(same) {
                 kept.told.alarm = Some(alarm.clone());
             }
@@ -151,6 +152,8 @@ impl HighlightCollector {
         }
         let highlight = if is_bytes {
             bytes_highlight(record, outcome, alarm)
+        } else if alarm.kind == AlarmKind::Silent {
+            silent_highlight(record, alarm)
         } else {
             let mut told = self.highlight(record, outcome, &outcome.parts);
             told.told.alarm = Some(alarm.clone());
@@ -161,7 +164,8 @@ impl HighlightCollector {
 
     /// Shows the latest event with those before it that still wait for what comes after them.
     fn complete(&mut self, record: &Record, outcome: &Outcome) {
-        let waits = |h: &&mut Highlight| h.after.len() < NEIGHBOURS && h.told.offset < outcome.offset;
+        let is_event = |h: &Highlight| h.told.alarm.as_ref().is_none_or(|alarm| alarm.kind != AlarmKind::Silent);
+        let waits = |h: &&mut Highlight| h.after.len() < NEIGHBOURS && h.told.offset < outcome.offset && is_event(h);
         let both = self.found.incidents.iter_mut().chain(self.found.surprises.iter_mut());
         let mut shown = None;
         for waiting in both.filter(waits) {
@@ -252,6 +256,21 @@ fn shorten(text: &mut String) {
 }
 
 /// An unusual byte with the text around it; what follows it in a later run is not seen.
+/// A key that fell silent, which the event at hand has no part in.
+fn silent_highlight(record: &Record, alarm: &Alarm) -> Highlight {
+    let told = WhyHighlighted {
+        offset: alarm.began,
+        time: record.time_us.map(format_time),
+        event: serde_json::json!({ "key": alarm.key.as_deref() }),
+        surprise_bits: 0.0,
+        excess_bits: 0.0,
+        rarity_events: alarm.rarity_events,
+        alarm: Some(alarm.clone()),
+        parts: Vec::new(),
+    };
+    Highlight { told, before: Vec::new(), after: Vec::new() }
+}
+
 fn bytes_highlight(record: &Record, outcome: &Outcome, alarm: &Alarm) -> Highlight {
     let run: &[u8] = match &record.data {
         Data::One(Datum::Bytes(run)) => run,
@@ -276,7 +295,6 @@ fn bytes_highlight(record: &Record, outcome: &Outcome, alarm: &Alarm) -> Highlig
 #[cfg(test)]
 mod tests {
     use super::*;
-    use surmise_event::AlarmKind;
 
     fn record(value: &str) -> Record {
         Record { data: Data::One(Datum::Text(value.into())), ..Record::default() }

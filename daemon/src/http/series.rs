@@ -64,7 +64,8 @@ fn chosen(hub: &Hub, grant: &Grant, table: &SeriesTable) -> (Vec<Arc<StreamView>
 /// time promises more of them where events are few, so there it is what was promised of the events so far.
 fn budget_events(learner: &Learner) -> f64 {
     let budget = learner.options().alarm_budget;
-    let promised = learner.budget_account().promised;
+    let account = learner.budget_account();
+    let promised = account.promised - account.wanted;
     let rate = match budget.per {
         BudgetSpan::Seconds(_) if promised > 0.0 => promised / learner.offset().max(1) as f64,
         BudgetSpan::Events(_) | BudgetSpan::Seconds(_) => budget.per_event(None),

@@ -281,8 +281,12 @@ impl Rarest {
             out.event("lagged", &data.to_string());
         }
         let is_wanted = |followed: &FollowedOutcome| followed.outcome.as_ref().is_none_or(|o| is_new(o.offset));
-        let wanted = chosen.iter().filter(|chosen| is_wanted(&chosen.followed));
-        wanted.inspect(|chosen| append_outcome(&chosen.followed, out)).last().map(|chosen| chosen.followed.clone())
+        let mut latest = None;
+        for chosen in chosen.iter().filter(|chosen| is_wanted(&chosen.followed)) {
+            append_outcome(&chosen.followed, out);
+            latest = Some(chosen.followed.clone());
+        }
+        latest
     }
 }
 

@@ -112,8 +112,8 @@ impl SinkMessage {
         };
         match &self.event()["data"] {
             Value::Null => shown(&about, EVENT_BYTES_MAX),
-            Value::String(text) => format!("{about}: {}", shown(text, EVENT_BYTES_MAX)),
-            data => format!("{about}: {}", shown(&data.to_string(), EVENT_BYTES_MAX)),
+            Value::String(text) => format!("{}: {}", shown(&about, EVENT_BYTES_MAX), shown(text, EVENT_BYTES_MAX)),
+            data => format!("{}: {}", shown(&about, EVENT_BYTES_MAX), shown(&data.to_string(), EVENT_BYTES_MAX)),
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Alarms {
     aside_began: Option<u64>,
     /// Keys that fell silent, of all events, and since which event one has with the event at hand.
     silences: NoveltyRecord,
-    silent_since: Option<u64>,
+    silent: Option<SilentKey>,
     /// Evidence that was weighed elsewhere; what of it is of the event at hand itself, and the record of that.
     evidence: Option<ClaimRecord>,
     own_bits: f64,
@@ -64,6 +64,15 @@ pub struct Alarms {
     /// them could claim anything. Where there is no other evidence they have all of it.
     claimed_part: f64,
     incidents: StreamIncidents,
+}
+
+/// A key that fell silent with the event at hand.
+#[derive(Clone, Copy, Debug)]
+struct SilentKey {
+    /// The offset of its latest event.
+    since: u64,
+    /// A number for it.
+    key: u64,
 }
 
 impl Alarms {
@@ -190,14 +199,16 @@ impl Alarms {
     }
 
     /// A session that is over with the event at hand, because its key ended or was forgotten, is as unusual as one in
-    /// so many sessions of this stream.
-    pub fn session(&mut self, rarity_sessions: f64) {
+    /// so many sessions of this stream. Returns whether it claims more of the event than anything before.
+    pub fn session(&mut self, rarity_sessions: f64) -> bool {
+        let before = self.fields_claim.claim.bits;
         let is_first = self.sessions.weight() == 0.0;
         self.claimed_part = FIELDS_PART;
         self.sessions.observe(rarity_sessions, &mut self.fields_claim.claim);
         if is_first {
             self.weigh();
         }
+        self.fields_claim.claim.bits > before
     }
 
     /// The stream, or one of its fields, costs more for good than it did, since the event at offset `began`, as was
@@ -212,9 +223,10 @@ impl Alarms {
     }
 
     /// A key that used to go on has fallen silent after the event at offset `since`, as was found with the event at
-    /// hand. It can begin an incident where keys seldom do so, and adds nothing to the rarity of the event.
-    pub fn silent(&mut self, since: u64) {
-        self.silent_since = Some(since);
+    /// hand; `key` is a number for it. It can begin an incident where keys seldom do so, and adds nothing to the rarity
+    /// of the event.
+    pub fn silent(&mut self, since: u64, key: u64) {
+        self.silent = Some(SilentKey { since, key });
     }
 
     /// The time of the event at hand.
@@ -238,10 +250,12 @@ impl Alarms {
         self.sessions.event();
         let rate = self.budget_rate(budget);
         self.incidents.event(rate);
-        let silent_since = self.silent_since.take();
-        if let Some(bits) = self.silences.observe(silent_since.is_some()).filter(|bits| *bits > self.aside.claim.bits) {
-            self.aside.claim = RespectClaim { kind: AlarmKind::Silent, bits, lasts: true, ..RespectClaim::NONE };
-            self.aside_began = silent_since;
+        let silent = self.silent.take();
+        let bits = self.silences.observe(silent.is_some()).filter(|bits| *bits > self.aside.claim.bits);
+        if let (Some(SilentKey { since, key }), Some(bits)) = (silent, bits) {
+            let about = Some(key);
+            self.aside.claim = RespectClaim { kind: AlarmKind::Silent, bits, field: None, about, lasts: true };
+            self.aside_began = Some(since);
         }
         let part = std::mem::take(&mut self.claimed_part);
         let mut fields = self.fields_claim.judge(offset, self.weight);

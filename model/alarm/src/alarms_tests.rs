@@ -289,7 +289,7 @@ fn a_key_that_falls_silent_is_an_incident_where_keys_seldom_do() {
         for offset in 0..9_000u64 {
             alarms.symbol(0, 1.0, Some(0));
             if offset == 8_000 || offset > 0 && offset.is_multiple_of(every) {
-                alarms.silent(offset - 300);
+                alarms.silent(offset - 300, offset);
             }
             let verdict = alarms.verdict(offset, AlarmBudget::default());
             assert_eq!(verdict.rarity_events, 1.0, "the event at hand is as usual as any");

@@ -3,7 +3,7 @@
 use crate::claim::RespectClaim;
 use crate::claim_record::JudgedClaim;
 use crate::incident_kind::IncidentKind;
-use surmise_event::AlarmPhase;
+use surmise_event::{AlarmKind, AlarmPhase};
 use surmise_state::{Persist, State, StateError};
 
 /// An incident is over after so many events without an unusual one.
@@ -38,7 +38,8 @@ impl OpenIncident {
             (self.latest, self.count) = (offset, self.count + 1);
             self.rarity = self.rarity.max(event.proven);
             self.claim.bits = self.claim.bits.max(claim.bits);
-            if event.rise_bits > self.oddest_rise_bits {
+            // a key that fell silent is told by its own latest event
+            if event.rise_bits > self.oddest_rise_bits && self.claim.kind != AlarmKind::Silent {
                 (self.oddest, self.oddest_rise_bits) = (offset, event.rise_bits);
             }
             return Some(AlarmPhase::GoesOn);

@@ -52,6 +52,8 @@ pub struct Judge {
     emphasis: f64,
     rest: f64,
     sum: f64,
+    /// What was taken back of the event at hand.
+    taken: f64,
     began: bool,
 }
 
@@ -60,7 +62,7 @@ impl Judge {
     pub fn new(channels: Vec<Channel>) -> Judge {
         let levels = channels.iter().map(|channel| ChannelLevel::new(channel.prior_bits)).collect();
         let largest = vec![0.0; channels.len()];
-        Judge { channels, levels, largest, emphasis: 1.0, rest: 0.0, sum: 0.0, began: false }
+        Judge { channels, levels, largest, emphasis: 1.0, rest: 0.0, sum: 0.0, taken: 0.0, began: false }
     }
 
     /// The channels, in the order in which evidence names them.
@@ -85,7 +87,7 @@ impl Judge {
         }
         self.began = true;
         self.largest.fill(0.0);
-        self.emphasis = 0.0;
+        (self.emphasis, self.taken) = (0.0, 0.0);
         self.rest = (FADE * self.sum - LOSS).max(0.0);
         self.go_on(evidence, emphasis)
     }
@@ -108,15 +110,16 @@ impl Judge {
         }
         self.emphasis = self.emphasis.max(emphasis);
         let shares = self.levels.iter().zip(&self.largest).map(|(level, bits)| bits / level.unit_bits());
-        let own = self.emphasis * shares.sum::<f64>();
+        let own = (self.emphasis * shares.sum::<f64>() - self.taken).max(0.0);
         self.sum = self.rest + own;
         Judgement { sum: self.sum, own, best }
     }
 
-    /// Takes back what the event that was judged last adds: what is left of those before it stays. How large evidence
-    /// usually is, is learnt from it nevertheless.
+    /// Takes back what the event that was judged last adds so far: what is left of those before it stays, and what
+    /// further parts of it add is judged. How large evidence usually is, is learnt from it nevertheless.
     pub fn take_back(&mut self) -> Judgement {
-        (self.emphasis, self.sum) = (0.0, self.rest);
+        self.taken += self.sum - self.rest;
+        self.sum = self.rest;
         Judgement { sum: self.sum, own: 0.0, best: None }
     }
 }
@@ -127,6 +130,7 @@ impl Persist for Judge {
         s.f64("sum", &mut self.sum)?;
         s.f64("rest", &mut self.rest)?;
         s.f64("emphasis", &mut self.emphasis)?;
+        s.f64("taken", &mut self.taken)?;
         s.bool("began", &mut self.began)?;
         s.f64s_fixed("largest", &mut self.largest)?;
         let channels = s.begin("channels", self.levels.len(), 1)?;
@@ -179,6 +183,12 @@ mod tests {
         assert_eq!(without.judge(&[piece(0, 8.0)], 1.0), first);
         judge.judge(&[piece(0, 12.0), piece(1, 5.0)], 1.0);
         assert_eq!(judge.take_back(), Judgement { best: None, ..without.judge(&[], 1.0) });
+        // a further part of it adds what it adds
+        let more = judge.go_on(&[piece(0, 16.0), piece(1, 4.0)], 1.0);
+        assert_eq!((more.own, more.best), (1.0, Some(0)));
+        judge.take_back();
+        without.judge(&[], 1.0);
+        judge.judge(&[], 1.0);
         assert_eq!(judge.judge(&[piece(1, 2.0)], 1.0), without.judge(&[piece(1, 2.0)], 1.0));
     }
 

@@ -33,8 +33,6 @@ const NORMAL_PART: f64 = 1.25;
 struct PastIncident {
     began: u64,
     latest: u64,
-    /// The largest claim of its events.
-    bits: f64,
     /// That of the event that it began with first.
     kinds: Vec<MovedKind>,
 }
@@ -43,6 +41,8 @@ struct PastIncident {
 #[derive(Clone, Copy, Debug, Default)]
 struct MovedKind {
     kind: IncidentKind,
+    /// The largest claim of its events.
+    bits: f64,
     /// By how many decades a verdict on the incident moved the kind; 0 before there is one.
     moved: f64,
 }
@@ -92,27 +92,32 @@ impl Opinions {
         self.kinds.iter().find(|opinion| opinion.kind == kind)
     }
 
-    /// An incident has begun at this event, or the event is a further unusual one of it. `claim` is what the incident
-    /// claims, and `kind` is that of the event.
-    pub(crate) fn note(&mut self, began: u64, offset: u64, claim: &RespectClaim, kind: IncidentKind) {
-        let first = IncidentKind::of(claim);
+    /// An incident of the kind of `first` has begun at this event, or the event is a further unusual one of it. `claim`
+    /// is that of the event.
+    pub(crate) fn note(&mut self, began: u64, offset: u64, first: &RespectClaim, claim: &RespectClaim) {
+        let (first, kind) = (IncidentKind::of(first), IncidentKind::of(claim));
         if !self.incidents.last().is_some_and(|last| last.began == began && last.is_of(first)) {
             if self.incidents.len() >= INCIDENTS_MAX {
                 self.incidents.remove(0);
             }
-            let kinds = vec![MovedKind { kind: first, moved: 0.0 }];
-            self.incidents.push(PastIncident { began, latest: offset, bits: claim.bits, kinds });
+            let kinds = vec![MovedKind { kind: first, bits: 0.0, moved: 0.0 }];
+            self.incidents.push(PastIncident { began, latest: offset, kinds });
         }
         let Some(last) = self.incidents.last_mut() else { return };
-        (last.latest, last.bits) = (offset, last.bits.max(claim.bits));
-        if kind.about.is_some() && last.kinds.len() < KINDS_OF_INCIDENT_MAX && last.place_of(kind).is_none() {
-            last.kinds.push(MovedKind { kind, moved: 0.0 });
+        last.latest = offset;
+        let has_room = kind.about.is_some() && last.kinds.len() < KINDS_OF_INCIDENT_MAX;
+        match last.kinds.iter_mut().find(|of| of.kind == kind) {
+            Some(known) => known.bits = known.bits.max(claim.bits),
+            None if has_room => last.kinds.push(MovedKind { kind, bits: claim.bits, moved: 0.0 }),
+            None => {}
         }
     }
 
     /// The place of the latest incident that an event of this offset belongs to.
     fn place(&self, offset: u64) -> Option<usize> {
-        self.incidents.iter().rposition(|incident| (incident.began..=incident.latest).contains(&offset))
+        // one that began long before it was noticed may hold others: the narrower is meant
+        let holding = self.incidents.iter().enumerate().filter(|(_, i)| (i.began..=i.latest).contains(&offset));
+        holding.max_by_key(|(place, incident)| (incident.began, *place)).map(|(place, _)| place)
     }
 
     /// Whether an event of this offset belongs to an incident that can be spoken of.
@@ -125,15 +130,13 @@ impl Opinions {
         let Some(place) = self.place(feedback.offset) else { return };
         self.said += 1;
         for i in 0..self.incidents[place].kinds.len() {
-            let PastIncident { bits, kinds, .. } = &self.incidents[place];
-            let (bits, moved) = (*bits, kinds[i]);
-            let moved = self.hear_of(moved, bits, feedback);
+            let moved = self.hear_of(self.incidents[place].kinds[i], feedback);
             self.incidents[place].kinds[i].moved = moved;
         }
     }
 
     /// Takes in what is said of one kind of an incident; returns by how many decades that has moved it.
-    fn hear_of(&mut self, MovedKind { kind, moved }: MovedKind, bits: f64, feedback: &Feedback) -> f64 {
+    fn hear_of(&mut self, MovedKind { kind, bits, moved }: MovedKind, feedback: &Feedback) -> f64 {
         let said = self.said;
         let (opinion, moved) = match self.kinds.iter().position(|opinion| opinion.kind == kind) {
             Some(place) => (&mut self.kinds[place], moved),
@@ -196,10 +199,6 @@ impl Opinions {
 }
 
 impl PastIncident {
-    fn place_of(&self, kind: IncidentKind) -> Option<usize> {
-        self.kinds.iter().position(|of| of.kind == kind)
-    }
-
     fn is_of(&self, first: IncidentKind) -> bool {
         self.kinds.first().is_some_and(|of| of.kind == first)
     }
@@ -208,6 +207,7 @@ impl PastIncident {
 impl Persist for MovedKind {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.kind.persist(s)?;
+        s.f64("past incident", &mut self.bits)?;
         s.f64("past incident", &mut self.moved)
     }
 }
@@ -216,7 +216,6 @@ impl Persist for PastIncident {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         s.u64("past incident", &mut self.began)?;
         s.u64("past incident", &mut self.latest)?;
-        s.f64("past incident", &mut self.bits)?;
         s.list("kinds of a past incident", &mut self.kinds, MovedKind::default)
     }
 }

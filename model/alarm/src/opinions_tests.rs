@@ -1,6 +1,7 @@
 //! What is said of incidents, and what becomes of it.
 
 use super::*;
+use surmise_event::AlarmKind;
 
 fn claim(field: u32, bits: f64) -> RespectClaim {
     RespectClaim { bits, field: Some(field), ..RespectClaim::NONE }
@@ -11,7 +12,7 @@ fn incidents(fields: u32) -> Opinions {
     let mut opinions = Opinions::default();
     for field in 0..fields {
         let (began, claim) = (u64::from(field), claim(field, 10.0));
-        opinions.note(began, began, &claim, IncidentKind::of(&claim));
+        opinions.note(began, began, &claim, &claim);
     }
     opinions
 }
@@ -55,16 +56,16 @@ fn what_is_said_of_an_incident_is_said_of_all_that_is_unusual_in_it() {
     let about = |number| RespectClaim { about: Some(number), ..claim(0, 10.0) };
     let mut opinions = Opinions::default();
     let new = claim(0, 10.0);
-    opinions.note(5, 5, &new, IncidentKind::of(&new));
+    opinions.note(5, 5, &new, &new);
     for (offset, number) in [(6, 1), (7, 2), (8, 1)] {
-        opinions.note(5, offset, &new, IncidentKind::of(&about(number)));
+        opinions.note(5, offset, &new, &about(number));
     }
     assert!(opinions.knows(8));
     opinions.hear(&said(6, FeedbackVerdict::Bad));
     let factors = |opinions: &Opinions| [new, about(1), about(2), about(3)].map(|claim| opinions.factor(&claim));
     assert_eq!((factors(&opinions), opinions.least_factor()), ([0.1, 0.1, 0.1, 1.0], 0.1));
     // another incident of one of them
-    opinions.note(50, 50, &about(2), IncidentKind::of(&about(2)));
+    opinions.note(50, 50, &about(2), &about(2));
     opinions.hear(&said(50, FeedbackVerdict::Normal));
     let [first, second, third, other] = factors(&opinions);
     assert_eq!((first, second, third, other), (0.1, 0.1, f64::INFINITY, 1.0));
@@ -74,4 +75,17 @@ fn what_is_said_of_an_incident_is_said_of_all_that_is_unusual_in_it() {
     let mut read = Opinions::default();
     read.decode(&opinions.encode()).unwrap();
     assert_eq!(factors(&read), factors(&opinions));
+}
+
+#[test]
+fn of_two_incidents_that_hold_an_event_the_one_that_began_later_is_meant() {
+    let (odd, silent) = (claim(0, 10.0), RespectClaim { kind: AlarmKind::Silent, ..claim(1, 10.0) });
+    let mut opinions = Opinions::default();
+    opinions.note(1_500, 1_510, &odd, &odd);
+    // noticed later, and begun long before
+    opinions.note(1_000, 2_000, &silent, &silent);
+    opinions.hear(&said(1_505, FeedbackVerdict::Bad));
+    assert_eq!((opinions.factor(&odd), opinions.factor(&silent)), (0.1, 1.0));
+    opinions.hear(&said(1_800, FeedbackVerdict::Bad));
+    assert_eq!(opinions.factor(&silent), 0.1);
 }

@@ -5,7 +5,6 @@ use crate::budget::BudgetKeeper;
 use crate::claim::RespectClaim;
 use crate::claim_record::JudgedClaim;
 use crate::incident::OpenIncident;
-use crate::incident_kind::IncidentKind;
 use crate::opinions::Opinions;
 use crate::verdict::BudgetAccount;
 use std::sync::Arc;
@@ -72,7 +71,7 @@ impl StreamIncidents {
         if let Some(open) = &mut self.open {
             let phase = open.go_on(offset, event)?;
             if phase == AlarmPhase::GoesOn {
-                self.opinions.note(open.began, open.latest, &open.claim, IncidentKind::of(&event.claim));
+                self.opinions.note(open.began, open.latest, &open.claim, &event.claim);
             }
             let told = self.tell(phase, gap_seconds);
             if phase == AlarmPhase::Ended {
@@ -88,7 +87,7 @@ impl StreamIncidents {
             .begin();
         self.told_cluster = self.told_cluster.max(event.cluster);
         let open = self.open.insert(OpenIncident::begun(offset, event));
-        self.opinions.note(open.began, open.latest, &open.claim, IncidentKind::of(&open.claim));
+        self.opinions.note(open.began, open.latest, &open.claim, &open.claim);
         self.tell(AlarmPhase::Begins, gap_seconds)
     }
 
@@ -137,8 +136,8 @@ impl StreamIncidents {
 
     /// Incidents so far, beside how many were promised.
     pub(crate) fn account(&self) -> BudgetAccount {
-        let ((begun, promised), (wanted, _)) = (self.budget.realised(), self.wanted.realised());
-        BudgetAccount { begun: begun + wanted, promised }
+        let ((begun, promised), (wanted, wanted_promised)) = (self.budget.realised(), self.wanted.realised());
+        BudgetAccount { begun: begun + wanted, promised: promised + wanted_promised, wanted: wanted_promised }
     }
 
     /// The same under other numbers of fields, for a watcher that begins anew.

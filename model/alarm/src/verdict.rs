@@ -21,6 +21,8 @@ pub struct Verdict {
 pub struct BudgetAccount {
     /// Incidents that began.
     pub begun: u64,
-    /// Incidents that the budget allowed for the same events, without those of kinds that people called bad.
+    /// Incidents that the budgets allowed for the same events.
     pub promised: f64,
+    /// Those of them that were for kinds which people called bad.
+    pub wanted: f64,
 }

@@ -100,7 +100,7 @@ impl AlarmKind {
 
     /// Whether what is unusual stays as it is once it surprises no more.
     fn lasts(self) -> bool {
-        matches!(self, AlarmKind::Level | AlarmKind::Spread)
+        matches!(self, AlarmKind::Level | AlarmKind::Spread | AlarmKind::Silent)
     }
 
     /// The same in a word or two. An event that is missing may have come in the end.

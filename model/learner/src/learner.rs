@@ -153,6 +153,8 @@ pub(crate) struct Scratch {
     pub(crate) line_time_us: Option<i64>,
     /// The outcome of the event's line; kept for its lists.
     pub(crate) line: LineOutcome,
+    /// The place in the outcome of the session that claims most of the event, if one does.
+    pub(crate) odd_session: Option<usize>,
     /// The number of the line's template.
     pub(crate) template: u32,
     /// Where the event found the models.
@@ -177,6 +179,7 @@ impl Default for Scratch {
             line_cause: None,
             line_time_us: None,
             line: LineOutcome::default(),
+            odd_session: None,
             template: 0,
             before: BeforeEvent::default(),
         }

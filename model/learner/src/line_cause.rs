@@ -1,19 +1,25 @@
 //! What the evidence of a line is about, by which an incident of lines is known when it comes again.
 
 use crate::seen::FieldSeen;
-use surmise_lines::{LineModel, LineOutcome, WHOLE_LINE, is_of_words};
+use surmise_lines::{EvidenceSubject, LineModel, LineOutcome, subject_of};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// What a line adds to the sum of evidence at the least if an incident is to be known by it: twice what a channel shows
-/// once in 500 lines.
+/// What a line adds to the sum of evidence at the least if an incident is to be known by it, in units of channels, and
+/// what of that the piece that adds most is.
 const OWN_MIN: f64 = 2.0;
-
-/// What a line is about whose template never came before.
+const BEST_MIN: f64 = 0.5;
+/// What a line is about whose template never came before, and one at which the rate of lines is odd.
 const NEW: u64 = 0;
+const RATE: u64 = 1;
+/// Seeds of the numbers of slots, templates and what is overdue.
+const SLOT: u64 = 0;
+const TEMPLATE: u64 = 1;
+const OVERDUE: u64 = 2;
 
 /// A number for what adds most to the evidence of the line that was observed last: a value in a slot; the slot, where
-/// the value never came there before or is a number of unusual size; or the template, where it is the whole line. Of
-/// all templates that never came before it is the same, as none will be new again. None where the line adds little.
+/// the value never came there before or is a number of unusual size; what is overdue; the rate of lines; or the
+/// template, where it is the whole line. Of all templates that never came before it is the same, as none will be new
+/// again. None where there is no evidence.
 ///
 /// Where `seen` has forgotten a value, it counts as new.
 pub(crate) fn cause_of(
@@ -22,15 +28,29 @@ pub(crate) fn cause_of(
     (template, is_known): (u32, bool),
     seen: Option<&FieldSeen>,
 ) -> Option<u64> {
-    if outcome.judgement.own < OWN_MIN {
-        return None;
-    }
     let piece = outcome.evidence.get(outcome.judgement.best?)?;
+    let subject = subject_of(piece.channel);
+    match subject {
+        EvidenceSubject::Overdue => {
+            let overdue = outcome.overdue.as_ref()?;
+            return Some(xxh3_64_with_seed(overdue.text.as_bytes(), OVERDUE));
+        }
+        EvidenceSubject::Stream => return Some(RATE),
+        EvidenceSubject::Value | EvidenceSubject::Line => {}
+    }
     let Some(part) = outcome.parts.iter().find(|part| part.part == piece.part) else {
-        let is_new = piece.part == WHOLE_LINE && !is_known;
-        return Some(if is_new { NEW } else { xxh3_64_with_seed(&[], u64::from(template)) });
+        let number = xxh3_64_with_seed(&template.to_le_bytes(), TEMPLATE);
+        return Some(if is_known { number } else { NEW });
     };
-    let text = lines.part_text(outcome, part.part).filter(|_| is_of_words(piece.channel));
+    let text = lines.part_text(outcome, part.part).filter(|_| subject == EvidenceSubject::Value);
     let known = text.filter(|text| seen.is_some_and(|seen| seen.word(part.slot, text).is_some()));
-    Some(xxh3_64_with_seed(known.unwrap_or_default(), 1 << 32 | u64::from(part.slot)))
+    let slot = xxh3_64_with_seed(&lines.slot_serial(part.slot)?.to_le_bytes(), SLOT);
+    Some(known.map_or(slot, |text| xxh3_64_with_seed(text, slot)))
+}
+
+/// Whether a line adds so much that an incident is to be known by what it is about.
+pub(crate) fn is_telling(outcome: &LineOutcome, lines: &LineModel) -> bool {
+    let best = outcome.judgement.best.and_then(|best| outcome.evidence.get(best));
+    let share = best.map_or(0.0, |piece| piece.bits / lines.judge().unit_bits(piece.channel));
+    outcome.judgement.own >= OWN_MIN && share >= BEST_MIN
 }

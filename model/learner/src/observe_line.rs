@@ -4,7 +4,7 @@ use crate::clock::Clocks;
 use crate::explain::FieldExplanation;
 use crate::field::Model;
 use crate::learner::Learner;
-use crate::line_cause::cause_of;
+use crate::line_cause::{cause_of, is_telling};
 use crate::line_parts::LineExpectation;
 use crate::observe::{EventInProgress, LINE_SUM_BITS, ObservedField, Role};
 use crate::observe_fields::rank;
@@ -104,10 +104,10 @@ impl Learner {
         let own_bits = line.judgement.own * LINE_SUM_BITS;
         let is_normal = |about: &u64| self.monitors.alarms.is_normal(AlarmKind::Value, *about, own_bits);
         // what people called normal is no evidence, so that the lines behind it are not odd for it either
-        self.scratch.line_cause = cause.filter(|about| !is_normal(about));
-        if cause.is_some() && self.scratch.line_cause.is_none() {
+        if cause.as_ref().is_some_and(is_normal) {
             lines.take_back_evidence(line);
         }
+        self.scratch.line_cause = cause.filter(|_| is_telling(line, lines));
         self.scratch.line_judgement = Some(line.judgement);
         let word = oddest_part(line).and_then(|(part, bits)| odd_word(text, lines.part_text(line, part)?, bits));
         (ObservedField { cost, word }, hash)

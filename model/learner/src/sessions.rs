@@ -8,6 +8,7 @@ use std::sync::Arc;
 use surmise_alarm::score_of;
 use surmise_event::{AlarmKind, AlarmPhase, Outcome, SessionOutcome, SessionOver, SessionWhy};
 use surmise_sessions::{OpenSession, SessionReason, SessionSymbol, SessionVerdict, StepCost};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Keys that are judged with one event because they have gone silent, at most.
 const SILENT_MAX: usize = 2;
@@ -73,10 +74,14 @@ impl Learner {
 
     /// Claims what is unusual of the sessions that are over with the event at hand.
     pub(crate) fn claim_sessions(&mut self, out: &Outcome) {
-        for session in &out.sessions {
-            self.monitors.alarms.session(session.rarity_sessions);
+        self.scratch.odd_session = None;
+        for (place, session) in out.sessions.iter().enumerate() {
+            if self.monitors.alarms.session(session.rarity_sessions) {
+                self.scratch.odd_session = Some(place);
+            }
             if is_habit_broken(session, out.offset) {
-                self.monitors.alarms.silent(session.last_offset);
+                let key = xxh3_64(session.key.as_deref().unwrap_or_default().as_bytes());
+                self.monitors.alarms.silent(session.last_offset, key);
             }
         }
     }
@@ -85,13 +90,13 @@ impl Learner {
     pub(crate) fn tell_key(&mut self, out: &mut Outcome) {
         let Some(alarm) = &mut out.alarm else { return };
         if alarm.phase == AlarmPhase::Begins {
-            let sessions = || out.sessions.iter().filter(|session| session.over != SessionOver::Ended);
-            let rarest = || sessions().max_by(|a, b| a.rarity_sessions.total_cmp(&b.rarity_sessions));
+            let mut sessions = out.sessions.iter();
             let session = match alarm.kind {
-                AlarmKind::Silent => sessions().find(|session| session.last_offset == alarm.began),
-                AlarmKind::End => rarest(),
+                AlarmKind::Silent => sessions.find(|session| session.last_offset == alarm.began),
+                AlarmKind::End => self.scratch.odd_session.and_then(|place| sessions.nth(place)),
                 _ => None,
             };
+            let session = session.filter(|session| session.over != SessionOver::Ended);
             self.monitors.incident_key = session.and_then(|s| s.key.as_deref()).unwrap_or_default().to_owned();
         }
         alarm.key = Some(&*self.monitors.incident_key).filter(|key| !key.is_empty()).map(Arc::from);

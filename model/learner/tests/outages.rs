@@ -1,7 +1,9 @@
 //! Outages in a log that come again and again: what is told of them, and what changes when people say that they matter.
 #![allow(missing_docs)]
 
-use surmise_event::{AlarmPhase, Data, Datum, Event, Feedback, FeedbackVerdict, Limits, Record};
+use surmise_event::{
+    AlarmBudget, AlarmPhase, BudgetSpan, Data, Datum, Event, Feedback, FeedbackVerdict, Limits, Record,
+};
 use surmise_fixtures::Random;
 use surmise_learner::{Learner, Options};
 
@@ -30,11 +32,14 @@ fn line(number: usize, random: &mut Random) -> String {
     format!("10.1.{}.{} \"GET {path} HTTP/1.1\" {status} {bytes} {ms}", random.below(4), random.below(250))
 }
 
-/// The outages, of six, with which an incident begins; and the incidents beside. `said` of the first one is said.
-fn told(verdict: Option<FeedbackVerdict>) -> (Vec<usize>, usize) {
-    let mut learner = Learner::new(Default::default(), Options { memory_mib: 1, ..Options::default() }).unwrap();
+/// The outages, of six, with which an incident begins, and the incidents beside, where the budget has room for one in so
+/// many lines. `said` is said of the first one, or of each.
+fn told(every: u64, verdict: Option<FeedbackVerdict>, of_each: bool) -> (Vec<usize>, usize) {
+    let alarm_budget = AlarmBudget { alarms: 1, per: BudgetSpan::Events(every) };
+    let options = Options { memory_mib: 1, alarm_budget, ..Options::default() };
+    let mut learner = Learner::new(Default::default(), options).unwrap();
     let (mut random, mut told, mut beside) = (Random::new(11), Vec::new(), 0);
-    let mut said = false;
+    let mut said = 0;
     for number in 0..FIRST + 6 * EVERY - 1_000 {
         let record = Record { data: Data::One(Datum::Text(line(number, &mut random).into())), ..Record::default() };
         let event = learner.bind(&record, &Limits::default()).unwrap();
@@ -45,9 +50,10 @@ fn told(verdict: Option<FeedbackVerdict>) -> (Vec<usize>, usize) {
             None => beside += usize::from(begins),
         }
         // people speak of it when it is over
-        if verdict.is_some() && !said && !told.is_empty() && outage(number).is_none() {
-            said = true;
-            let at = outcome.offset - LASTS as u64 / 2;
+        let is_due = said < if of_each { told.len() } else { told.len().min(1) };
+        if verdict.is_some() && is_due && outage(number).is_none() {
+            said += 1;
+            let at = outcome.offset - 1;
             let feedback = Feedback { offset: at, verdict, label: None, incarnation: None };
             learner.observe(&Event { feedback: Some(Box::new(feedback)), ..Event::default() });
         }
@@ -57,12 +63,16 @@ fn told(verdict: Option<FeedbackVerdict>) -> (Vec<usize>, usize) {
 
 #[test]
 fn an_outage_that_matters_is_told_each_time_that_it_comes() {
-    let ((alone, _), (bad, beside)) = (told(None), told(Some(FeedbackVerdict::Bad)));
+    let ((alone, _), (bad, beside)) = (told(10_000, None, false), told(10_000, Some(FeedbackVerdict::Bad), false));
     assert!(alone.starts_with(&[0]) && alone.len() <= 3, "the budget is one in 10,000 lines: {alone:?}");
     assert_eq!((bad, beside), ((0..6).collect(), 0));
 }
 
 #[test]
-fn an_outage_that_is_normal_is_told_once() {
-    assert_eq!(told(Some(FeedbackVerdict::Normal)), (vec![0], 0));
+fn an_outage_that_is_normal_is_not_told_for_long() {
+    let (alone, _) = told(1_000, None, true);
+    assert_eq!(alone, [0, 1, 2, 3, 4, 5]);
+    // the second one has an aspect that the first had not: what it kept from coming was not regular enough before
+    let (normal, beside) = told(1_000, Some(FeedbackVerdict::Normal), true);
+    assert!(normal.starts_with(&[0]) && normal.len() <= 2 && beside == 0, "{normal:?}, {beside} beside");
 }

@@ -18,9 +18,31 @@ pub(crate) enum LineChannel {
     Pair,
 }
 
-/// Whether evidence of a channel is about the value of a slot as it is written, and not about how large it is.
-pub fn is_of_words(channel: u16) -> bool {
-    [LineChannel::Value, LineChannel::Burst, LineChannel::Pair].iter().any(|of| *of as u16 == channel)
+/// What evidence is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceSubject {
+    /// The value of a slot as it is written, or the template where no slot is named.
+    Value,
+    /// How large the value of a slot is, or the template where no slot is named.
+    Line,
+    /// Something that does not come ([`LineOverdue`](crate::LineOverdue)).
+    Overdue,
+    /// All lines of the stream.
+    Stream,
+}
+
+/// What the evidence of a channel is about.
+pub fn subject_of(channel: u16) -> EvidenceSubject {
+    let is = |of: LineChannel| of as u16 == channel;
+    if is(LineChannel::Missing) {
+        EvidenceSubject::Overdue
+    } else if is(LineChannel::Rate) {
+        EvidenceSubject::Stream
+    } else if is(LineChannel::Value) || is(LineChannel::Burst) || is(LineChannel::Pair) {
+        EvidenceSubject::Value
+    } else {
+        EvidenceSubject::Line
+    }
 }
 
 /// The channels of lines: what people see of them, and what each shows about once in 500 lines of an ordinary log.

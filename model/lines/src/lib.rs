@@ -41,7 +41,7 @@ mod token;
 mod trace;
 mod values;
 
-pub use channels::{LINE_CHANNELS, is_of_words};
+pub use channels::{EvidenceSubject, LINE_CHANNELS, subject_of};
 pub use model::{LineLimits, LineModel, LineReading};
 pub use observe::{LineOutcome, LineOverdue, LinePart, WHOLE_LINE};
 pub use shape::ValueShape;

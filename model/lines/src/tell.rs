@@ -88,6 +88,11 @@ impl LineModel {
         Some(slots.filter_map(summary).collect())
     }
 
+    /// A number for a slot that no other one has had or will have; none if there is no such slot.
+    pub fn slot_serial(&self, slot: u32) -> Option<u64> {
+        self.slots.get(slot).map(|slot| slot.frame)
+    }
+
     /// The lines that the slot of a name has had in a template; 0 if there is none.
     pub fn slot_lines(&self, number: u32, name: &str) -> u64 {
         let Some(template) = self.outer.get(number) else { return 0 };

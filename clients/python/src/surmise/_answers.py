@@ -153,7 +153,7 @@ class Alarm(Answer):
 
     stream: str = ""
     kind: str = ""
-    """What is unusual: `value`, `new`, `run`, `level`, `spread`, `flat`, `rate`, `missing` or `end`."""
+    """What is unusual: `value`, `new`, `run`, `level`, `spread`, `flat`, `rate`, `missing`, `end` or `silent`."""
     phase: str = ""
     """Where the incident stands: `begins`, `goes_on` or `ended`."""
     began: int = 0
@@ -221,7 +221,7 @@ class AlarmList(Answer):
             instead = short(odd.expected) if odd is not None and odd.expected is not None else ""
             rows.append([
                 cell(alarm.time or ""), cell(alarm.stream), cell(alarm.began, right=True),
-                cell(f"{alarm.kind} {alarm.field or ''}"), cell(rarity(alarm.rarity_events)),
+                cell(f"{alarm.kind} {alarm.key or alarm.field or ''}"), cell(rarity(alarm.rarity_events)),
                 cell(name(odd.value) if odd is not None else ""), cell(instead),
             ])  # fmt: skip
         heads = ["time", "stream", "event", "kind", "rarity", "odd", "expected"]

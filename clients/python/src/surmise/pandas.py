@@ -131,22 +131,23 @@ def _events(
 
 def _named(frame: Any, key: Any, time: Any, columns: Optional[Sequence[Any]]) -> dict[str, Any]:
     """Give the columns of a frame by their names as text; those that are asked for have to be there, and once."""
-    named: dict[str, Any] = {}
-    for name in frame.columns:
-        if str(name) in named:
-            raise ValueError(f"the frame has two columns {str(name)!r}: give each a name of its own")
-        named[str(name)] = name
-    for name in [*(columns or ()), *(name for name in (key, time) if name is not None)]:
-        if str(name) not in named:
-            raise KeyError(f"the frame has no column {str(name)!r}")
+    named = {str(name): name for name in frame.columns}
+    texts = [str(name) for name in frame.columns]
+    asked = frame.columns if columns is None else columns
+    for name in map(str, [*asked, *(name for name in (key, time) if name is not None)]):
+        if name not in named:
+            raise KeyError(f"the frame has no column {name!r}")
+        if texts.count(name) > 1:
+            raise ValueError(f"the frame has two columns {name!r}: give each a name of its own")
     return named
 
 
 def _is_missing(value: Any) -> bool:
-    """Tell whether a value is none: `None`, NaN, NaT or `pandas.NA`, of which nothing can be said, not even that."""
+    """Tell whether a value is none: `None`, NaN, NaT or `pandas.NA`."""
     try:
         return value is None or bool(value != value)  # noqa: PLR0124
     except TypeError:
+        # pandas.NA beside itself is neither equal nor not
         return True
 
 
