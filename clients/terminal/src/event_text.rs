@@ -41,7 +41,7 @@ pub fn event_pieces(event: &Value, parts: &[Part]) -> Vec<EventPiece> {
     match &event["data"] {
         Value::Null if event["end"] == true => pieces.push(EventPiece::new("(the key ends)", EventPieceKind::Usual)),
         // a key of which nothing more is told
-        Value::Null if event.get("data").is_none() => {}
+        Value::Null if event.get("key").is_some() && event.get("data").is_none() => {}
         Value::Object(fields) => {
             for (i, (name, value)) in fields.iter().enumerate() {
                 let blank = if i > 0 { " " } else { "" };
@@ -128,5 +128,7 @@ mod tests {
         let odd: Vec<&str> = pieces.iter().filter(|p| p.kind == EventPieceKind::Odd).map(|p| p.text.as_str()).collect();
         assert_eq!(odd, ["912"]);
         assert_eq!(event_pieces(&Value::Null, &[]), [EventPiece::new("null", EventPieceKind::Usual)]);
+        let silent: String = event_pieces(&serde_json::json!({"key": "k"}), &[]).into_iter().map(|p| p.text).collect();
+        assert_eq!(silent, "k  ");
     }
 }

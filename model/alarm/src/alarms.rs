@@ -392,3 +392,7 @@ mod tests;
 #[cfg(test)]
 #[path = "feedback_tests.rs"]
 mod feedback_tests;
+
+#[cfg(test)]
+#[path = "silent_tests.rs"]
+mod silent_tests;

@@ -10,7 +10,7 @@
 //! leave of its first weight 1/N. Rounds are counted from 0 and α_t = max(1/(t + 2), [`SHARE_MIN`]), so the bound is
 //! ln N + ln(T + 1) until 1/(t + 2) meets the floor, and grows by about `SHARE_MIN` with every round after that.
 
-use crate::{ExpertSet, RunningMean};
+use crate::RunningMean;
 use surmise_state::{Persist, State, StateError};
 
 /// The smallest α: how quickly another expert can take over in an endless stream (PREDICTOR §7).
@@ -68,21 +68,6 @@ impl<const N: usize, A: ShareArithmetic> FixedShare<N, A> {
         let mut weights = [0.0; N];
         weights[..experts].fill(1.0 / experts as f64);
         Self { experts, weights, rounds: 0, arithmetic: A::default() }
-    }
-
-    /// A mixture of experts that begins with a favourite among those of `of`, which has what others do not need: each
-    /// other one of them has the even weight 1/N, so that the bound is the same, and those that never say anything have
-    /// none.
-    ///
-    /// # Panics
-    /// If the favourite is none of them.
-    pub fn favouring(experts: usize, of: ExpertSet, favourite: usize) -> Self {
-        assert!(of.has(favourite), "the favourite is one of them");
-        let even = 1.0 / experts as f64;
-        let weights = std::array::from_fn(|i| if i < experts && of.has(i) { even } else { 0.0 });
-        let mut share = Self { experts, weights, rounds: 0, arithmetic: A::default() };
-        share.weights[favourite] += 1.0 - share.weights.iter().sum::<f64>();
-        share
     }
 
     /// The experts' weights, `[experts]`; they sum to one.

@@ -72,6 +72,21 @@ impl Persist for ExpertSet {
 }
 
 impl<const N: usize> ValueShare<N> {
+    /// A mixture of experts that begins with a favourite among those of `of`, which has what others do not need: each
+    /// other one of them has the even weight 1/N, so that the bound is the same, and those that never say anything have
+    /// none.
+    ///
+    /// # Panics
+    /// If the favourite is none of them.
+    pub fn favouring(experts: usize, of: ExpertSet, favourite: usize) -> Self {
+        assert!(of.has(favourite), "the favourite is one of them");
+        let even = 1.0 / experts as f64;
+        let weights = std::array::from_fn(|i| if i < experts && of.has(i) { even } else { 0.0 });
+        let mut share = Self { experts, weights, rounds: 0, arithmetic: ValueArithmetic };
+        share.weights[favourite] += 1.0 - share.weights.iter().sum::<f64>();
+        share
+    }
+
     /// A mixture of `N` experts of equal weight.
     pub fn whole() -> Self {
         const { assert!(N <= ExpertSet::EXPERTS_MAX) };

@@ -12,7 +12,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Keys that are judged with one event because they have gone silent, at most.
 const SILENT_MAX: usize = 2;
-/// Events of a session after which its key has a habit, and how many times as long as the silence it has to have lasted.
+/// Events of a session after which its key has a habit, and how many times as long as the silence it has to have
+/// lasted.
 const HABIT_EVENTS: u64 = 32;
 const HABIT_LASTS: u64 = 8;
 /// How many times as long as between two of its events such a key has to be silent.

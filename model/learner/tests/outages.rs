@@ -32,8 +32,8 @@ fn line(number: usize, random: &mut Random) -> String {
     format!("10.1.{}.{} \"GET {path} HTTP/1.1\" {status} {bytes} {ms}", random.below(4), random.below(250))
 }
 
-/// The outages, of six, with which an incident begins, and the incidents beside, where the budget has room for one in so
-/// many lines. `said` is said of the first one, or of each.
+/// The outages, of six, with which an incident begins, and the incidents beside, where the budget has room for one in
+/// `every` lines. The verdict is said of the first one, or of each.
 fn told(every: u64, verdict: Option<FeedbackVerdict>, of_each: bool) -> (Vec<usize>, usize) {
     let alarm_budget = AlarmBudget { alarms: 1, per: BudgetSpan::Events(every) };
     let options = Options { memory_mib: 1, alarm_budget, ..Options::default() };

@@ -201,12 +201,6 @@ impl LineModel {
         self.outer.current(number)
     }
 
-    /// Takes back what the line that was observed last, whose outcome this is, adds to the evidence. What is left of
-    /// the lines before it stays.
-    pub fn take_back_evidence(&mut self, outcome: &mut crate::LineOutcome) {
-        outcome.judgement = self.judge.take_back();
-    }
-
     /// The judge of this stream's evidence, with its channels.
     pub fn judge(&self) -> &Judge {
         &self.judge

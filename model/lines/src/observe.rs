@@ -96,6 +96,12 @@ impl Observed {
 }
 
 impl LineModel {
+    /// Takes back what the line that was observed last, whose outcome this is, adds to the evidence. What is left of
+    /// the lines before it stays.
+    pub fn take_back_evidence(&mut self, outcome: &mut LineOutcome) {
+        outcome.judgement = self.judge.take_back();
+    }
+
     /// Scores the line that was read last, learns it, and judges it. `template_nats` is what the caller's model says
     /// the template cost given the past.
     pub fn observe(&mut self, reading: &LineReading, template_nats: f64) -> LineOutcome {
