@@ -36,8 +36,15 @@ impl Hub {
     /// # Errors
     /// As of [`Hub::fresh_snapshot`].
     pub async fn acknowledged_snapshot(&self, view: &StreamView) -> Result<Arc<Snapshot>, AskError> {
-        let acknowledged = view.committed.load(Ordering::Acquire);
-        let is_it = |snapshot: &Arc<Snapshot>| snapshot.learner.offset() >= acknowledged;
+        self.snapshot_from(view, view.committed.load(Ordering::Acquire)).await
+    }
+
+    /// A snapshot of a stream that has learnt all events before this offset, which the stream has learnt.
+    ///
+    /// # Errors
+    /// As of [`Hub::fresh_snapshot`].
+    pub async fn snapshot_from(&self, view: &StreamView, offset: u64) -> Result<Arc<Snapshot>, AskError> {
+        let is_it = |snapshot: &Arc<Snapshot>| snapshot.learner.offset() >= offset;
         let snapshot = self.snapshot(view).await?;
         if is_it(&snapshot) {
             return Ok(snapshot);

@@ -13,8 +13,8 @@ pub struct AwaitedPredictions {
     stream: String,
     /// How many symbols of a field to list.
     top: usize,
-    /// The key of the latest outcome, if a prediction of what follows it is due.
-    due: Option<Option<String>>,
+    /// The key of the latest outcome and the offset behind it, if a prediction of what follows it is due.
+    due: Option<(Option<String>, u64)>,
     asked: Option<JoinHandle<Option<StreamPrediction>>>,
 }
 
@@ -24,9 +24,9 @@ impl AwaitedPredictions {
         AwaitedPredictions { hub, stream, top, due: None, asked: None }
     }
 
-    /// An outcome of a key was told.
-    pub fn outcome(&mut self, key: Option<&str>) {
-        self.due = Some(key.map(str::to_owned));
+    /// An outcome of a key was told, after which the next event has this offset.
+    pub fn outcome(&mut self, key: Option<&str>, next: u64) {
+        self.due = Some((key.map(str::to_owned), next));
     }
 
     /// Waits for the next prediction that is due, for ever if none is. Where the wait is given up, nothing is lost. The
@@ -37,9 +37,9 @@ impl AwaitedPredictions {
                 self.due = due;
                 asked
             }
-            (none, Some(key)) => {
+            (none, Some((key, next))) => {
                 let (hub, stream, top) = (self.hub.clone(), self.stream.clone(), self.top);
-                let ask = async move { predict_next(&hub, stream, key, AsOf::Acknowledged, top).await.ok() };
+                let ask = async move { predict_next(&hub, stream, key, AsOf::From(next), top).await.ok() };
                 none.insert(tokio::spawn(ask))
             }
             (None, None) => return pending().await,

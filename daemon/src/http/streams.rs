@@ -137,6 +137,8 @@ pub(super) enum AsOf {
     Latest,
     /// One that has learnt every event which was acknowledged before.
     Acknowledged,
+    /// One that has learnt all events before this offset.
+    From(u64),
 }
 
 /// Which snapshot a query asks for.
@@ -160,6 +162,7 @@ pub(super) async fn predict<T: Send + 'static>(
     let mut snapshot = match as_of {
         AsOf::Latest => hub.snapshot(&view).await?,
         AsOf::Acknowledged => hub.acknowledged_snapshot(&view).await?,
+        AsOf::From(offset) => hub.snapshot_from(&view, offset).await?,
     };
     let fields = snapshot.learner.schema().fields.len();
     size.check(fields, hub.config.limits.answer_values)?;

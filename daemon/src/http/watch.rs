@@ -173,7 +173,7 @@ impl Feeds {
             Ok(latest) => {
                 let latest = latest.as_ref().and_then(|followed| followed.outcome.as_ref());
                 if let (Some(outcome), Some(predictions)) = (latest, &mut self.predictions) {
-                    predictions.outcome(outcome.key.as_deref());
+                    predictions.outcome(outcome.key.as_deref(), outcome.offset + 1);
                 }
             }
             Err(RecvError::Lagged(skipped)) => append_lag(skipped, &mut self.waiting),
