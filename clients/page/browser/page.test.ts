@@ -732,7 +732,8 @@ if (!program()) {
     const host = (i: number) => Number(random(i) % 12n === 7n && i > last ? ((random(i) / 12n) % 11n + 8n) % 12n : random(i) % 12n);
     const spoke = Array.from({ length: last }, (_, i) => i + 1).findLast((i) => host(i) === 7)! - 1;
     const reading = (i: number) => ({ time: start + i, key: `web-${host(i)}`, data: 20 + Number((random(i) >> 40n) % 7n) });
-    for (let at = 1; at <= 16_000; at += 500) await scene.daemon.post("fleet", Array.from({ length: 500 }, (_, i) => reading(at + i)));
+    // it is noticed with event 13,068; 64 usual events later it is over
+    for (let at = 1; at <= 13_100; at += 655) await scene.daemon.post("fleet", Array.from({ length: 655 }, (_, i) => reading(at + i)));
     await scene.open("#/stream/fleet");
     const card = scene.page.locator("li.incident", { hasText: "fell silent" });
     await card.waitFor(WAIT);
