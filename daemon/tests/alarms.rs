@@ -6,6 +6,7 @@ mod common;
 use common::{Host, agent};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use surmise_fixtures::Random;
 
 #[test]
 fn an_incident_reaches_followers_the_list_and_the_metrics() {
@@ -56,14 +57,6 @@ fn an_incident_reaches_followers_the_list_and_the_metrics() {
     host.stop();
 }
 
-/// A number without a pattern (splitmix64).
-fn random(seed: u64) -> u64 {
-    let z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 #[test]
 fn a_host_that_falls_silent_among_others_is_told_by_its_name() {
     let dir = tempfile::tempdir().unwrap();
@@ -71,14 +64,14 @@ fn a_host_that_falls_silent_among_others_is_told_by_its_name() {
     let mut w = host.connect();
     w.hello(json!({"producer": "p", "epoch": 1, "stream": "fleet", "want": ["ack"]}));
     const LAST: u64 = 12_000;
+    let mut random = Random::new(3);
     let line = |seq: u64| {
         // hosts take turns at random; those of the one that stops are the others', too
-        let turn = random(seq);
-        let name = match turn % 12 {
-            7 if seq > LAST => (turn / 12 % 11 + 8) % 12,
+        let name = match random.below(12) {
+            7 if seq > LAST => (random.below(11) + 8) % 12,
             other => other,
         };
-        let value = 20 + (turn >> 40) % 7;
+        let value = 20 + random.below(7);
         format!("{{\"seq\":{seq},\"time\":{seq},\"key\":\"web-{name}\",\"data\":{value}}}\n")
     };
     w.bytes((1..=16_000).map(line).collect::<String>().as_bytes());

@@ -7,7 +7,7 @@ import { bars, bar } from "./bars";
 import { clear, h, section } from "./dom";
 import { eventElement, expectedWords, inOrder, isSought, partText, share, shorten, symbolText } from "./eventtext";
 import { Facts, MEANS, type Fact } from "./facts";
-import { bits, clock, count, fieldWords, gap, kindWords, moment, num, percent, plural, rarity } from "./format";
+import { bits, clock, count, fieldWords, gap, kindWords, moment, num, percent, plural, rarity, subjectOf } from "./format";
 import { titleOf, whenOf } from "./logged";
 import { predictor, predictorWords } from "./predictors";
 import { askWhy } from "./why";
@@ -138,7 +138,7 @@ const slotWords = (name: string): string => name.replace(/^(?:(.+)\/)?slot (\d+)
 /** Which incident the event belongs to, and where that stands. */
 function incidentWords({ kind, field, key, phase, time, count: events }: Incident): string {
   const began = time === undefined ? "" : ` began ${clock(time)},`;
-  return `It belongs to an incident: ${kindWords(kind, key ?? field, true)}. That${began} has had ${plural(events, "unusual event")} and ${phase === "ended" ? "is over" : "goes on"}.`;
+  return `It belongs to an incident: ${kindWords(kind, subjectOf({ key, field }), true)}. That${began} has had ${plural(events, "unusual event")} and ${phase === "ended" ? "is over" : "goes on"}.`;
 }
 
 /** What the columns of the table of parts say. */

@@ -2,6 +2,7 @@
 // the daemon learns but does not tell of an incident again.
 
 import type { FeedbackVerdict } from "surmise";
+import { subjectOf } from "./format";
 
 export interface Said {
   note?: string;
@@ -50,7 +51,7 @@ export function say(id: string, change: { [K in keyof Said]?: Said[K] | undefine
 }
 
 /** Incidents of one stream, kind, and field or key are muted together. */
-export const muteId = (i: { stream: string; kind: string; field?: string; key?: string }): string => `mute\n${i.stream}\n${i.kind}\n${i.key ?? i.field ?? ""}`;
+export const muteId = (i: { stream: string; kind: string; field?: string; key?: string }): string => `mute\n${i.stream}\n${i.kind}\n${subjectOf(i) ?? ""}`;
 
 export const isMuted = (i: { stream: string; kind: string; field?: string; key?: string }, now = Date.now()): boolean =>
   (said(muteId(i)).mutedUntil ?? 0) > now;

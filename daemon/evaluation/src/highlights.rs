@@ -255,22 +255,15 @@ fn shorten(text: &mut String) {
     }
 }
 
-/// An unusual byte with the text around it; what follows it in a later run is not seen.
 /// A key that fell silent, which the event at hand has no part in.
 fn silent_highlight(record: &Record, alarm: &Alarm) -> Highlight {
-    let told = WhyHighlighted {
-        offset: alarm.began,
-        time: record.time_us.map(format_time),
-        event: serde_json::json!({ "key": alarm.key.as_deref() }),
-        surprise_bits: 0.0,
-        excess_bits: 0.0,
-        rarity_events: alarm.rarity_events,
-        alarm: Some(alarm.clone()),
-        parts: Vec::new(),
-    };
-    Highlight { told, before: Vec::new(), after: Vec::new() }
+    let event = serde_json::json!({ "key": alarm.key.as_deref() });
+    let mut highlight = bare_highlight(alarm, alarm.began, event);
+    highlight.told.time = record.time_us.map(format_time);
+    highlight
 }
 
+/// An unusual byte with the text around it; what follows it in a later run is not seen.
 fn bytes_highlight(record: &Record, outcome: &Outcome, alarm: &Alarm) -> Highlight {
     let run: &[u8] = match &record.data {
         Data::One(Datum::Bytes(run)) => run,
@@ -279,10 +272,15 @@ fn bytes_highlight(record: &Record, outcome: &Outcome, alarm: &Alarm) -> Highlig
     };
     let at = (alarm.offset.saturating_sub(outcome.offset) as usize).min(run.len());
     let around = &run[at.saturating_sub(AROUND_BYTES)..(at + AROUND_BYTES).min(run.len())];
+    bare_highlight(alarm, alarm.offset, serde_json::json!({ "data": String::from_utf8_lossy(around) }))
+}
+
+/// An incident with what shows it, of which no parts and no neighbours are told.
+fn bare_highlight(alarm: &Alarm, offset: u64, event: serde_json::Value) -> Highlight {
     let told = WhyHighlighted {
-        offset: alarm.offset,
+        offset,
         time: None,
-        event: serde_json::json!({ "data": String::from_utf8_lossy(around) }),
+        event,
         surprise_bits: 0.0,
         excess_bits: 0.0,
         rarity_events: alarm.rarity_events,

@@ -102,3 +102,22 @@ fn what_was_called_bad_has_a_budget_of_its_own() {
     assert_eq!(recurring(Some(FeedbackVerdict::Bad), [1, 2]), alone);
     assert_eq!(recurring(Some(FeedbackVerdict::Normal), [1, 2]), alone);
 }
+
+/// Whatever a kind that was called bad does, both budgets together bound what is told of it.
+#[test]
+fn both_budgets_bound_what_is_told() {
+    let mut alarms = Alarms::default();
+    let alarm_budget = "1/1000".parse().unwrap();
+    for offset in 0..100_000u64 {
+        let is_odd = offset >= 5_000 && offset % 200 == 0;
+        alarms.symbol(0, if is_odd { 5.0 + (offset as f64).sqrt() } else { 0.1 }, Some(u64::from(is_odd)));
+        if began(&alarms.verdict(offset, alarm_budget)) {
+            alarms.hear(&Feedback { offset, verdict: Some(FeedbackVerdict::Bad), label: None, incarnation: None });
+        }
+        let account = alarms.account();
+        // log10(R α) + 1 of each budget
+        assert!(account.begun as f64 <= account.promised + 10.1 + 11.1, "{account:?} at {offset}");
+    }
+    let account = alarms.account();
+    assert!(account.wanted > 500.0 && account.begun > 110, "the second budget is used: {account:?}");
+}

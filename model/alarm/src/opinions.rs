@@ -80,7 +80,9 @@ impl Opinions {
 
     /// The least factor of all kinds that were called bad; 1 if none was.
     pub(crate) fn least_factor(&self) -> f64 {
-        libm::pow(10.0, self.kinds.iter().map(|opinion| opinion.decades).fold(0.0, f64::min))
+        let lowest = self.kinds.iter().map(|opinion| opinion.decades).fold(0.0, f64::min);
+        // asked for each event, and most streams were told nothing
+        if lowest < 0.0 { libm::pow(10.0, lowest) } else { 1.0 }
     }
 
     /// The label of a claim's kind.

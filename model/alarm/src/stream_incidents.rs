@@ -18,9 +18,8 @@ const WANTED_RATE_MAX: f64 = 0.01;
 ///
 /// A budget bounds how often people are told what they did not ask for. Kinds that they called bad they did ask for:
 /// these have a second budget, ten times as large for each verdict and at most [`WANTED_RATE_MAX`], so that an outage
-/// that comes again and again is told although it spends more than the first one. What the second one has no room for
-/// may still be in the first. Each of both has the guarantee of
-/// [`BudgetKeeper`], so that there are at most as many incidents as both promise together.
+/// that comes again and again is told. What the second budget has no room for may still be in the first. Each has the
+/// guarantee of [`BudgetKeeper`], so that both together bound the incidents of a stream.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamIncidents {
     budget: BudgetKeeper,
@@ -79,7 +78,7 @@ impl StreamIncidents {
             }
             return told;
         }
-        if event.proven < self.required(&event.claim, rate) || !event.news {
+        if !event.news || event.proven < self.required(&event.claim, rate) {
             return None;
         }
         let wanted = self.required_of_wanted(self.opinions.factor(&event.claim), rate);

@@ -4,8 +4,8 @@ use crate::seen::FieldSeen;
 use surmise_lines::{EvidenceSubject, LineModel, LineOutcome, subject_of};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// What a line adds to the sum of evidence at the least if an incident is to be known by it, in units of channels, and
-/// what of that the piece that adds most is.
+/// What a line, and the piece of its evidence that adds most, have to add at the least if an incident is to be known by
+/// what that piece is about, in units of channels.
 const OWN_MIN: f64 = 2.0;
 const BEST_MIN: f64 = 0.5;
 /// What a line is about whose template never came before, and one at which the rate of lines is odd.
