@@ -70,7 +70,7 @@ def test_what_is_expected_next_comes_with_outcomes(daemon: Daemon, client: Clien
     assert expected
     for event in expected:
         # the next of a, b, c in turn; none is of fewer events than the one before
-        assert event.fields["value"].top[0][0] == "abc"[event.offset % 3]
+        assert event.best["value"] == "abc"[event.offset % 3]
         assert event.offset >= offset
         offset = event.offset
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from ._answers import Prediction
@@ -34,11 +34,11 @@ _TEXTS = ("key", "time", "why")
 def score(
     frame: DataFrame,
     *,
-    key: Optional[str] = None,
-    time: Optional[str] = None,
+    key: Optional[Hashable] = None,
+    time: Optional[Hashable] = None,
     target: Optional[str] = None,
     fields: Optional[Mapping[str, str]] = None,
-    columns: Optional[Sequence[str]] = None,
+    columns: Optional[Sequence[Hashable]] = None,
     settings: Optional[Mapping[str, Any]] = None,
     program: Union[str, os.PathLike[str], None] = None,
 ) -> DataFrame:
@@ -54,17 +54,16 @@ def score(
 
     find_program("surmise", program)
     named = _named(frame, key, time, columns)
-    # columns may be named by numbers; what is asked has names that are text
-    key, time = (None if name is None else str(name) for name in (key, time))
+    key_name, time_name = _name(key), _name(time)
     names = [str(name) for name in (frame.columns if columns is None else columns)]
-    names += [name for name in (key, time) if name is not None and name not in names]
+    names += [name for name in (key_name, time_name) if name is not None and name not in names]
     if len(frame) == 0:
         return pd.DataFrame(index=frame.index, columns=["surprise_bits", "anomaly_score", "rarity_events", "why"])
     rows = replay_scores(
         _rows(frame, named, names),
         names,
-        key=key,
-        time=time,
+        key=key_name,
+        time=time_name,
         target=target,
         fields=fields,
         settings=settings,
@@ -84,9 +83,9 @@ def score_with(
     producer: Producer,
     frame: DataFrame,
     *,
-    key: Optional[str] = None,
-    time: Optional[str] = None,
-    columns: Optional[Sequence[str]] = None,
+    key: Optional[Hashable] = None,
+    time: Optional[Hashable] = None,
+    columns: Optional[Sequence[Hashable]] = None,
 ) -> DataFrame:
     """Have a daemon's stream learn the rows of a frame in their order, and give the scores of each.
 
@@ -97,13 +96,14 @@ def score_with(
     import pandas as pd  # noqa: PLC0415
 
     named = _named(frame, key, time, columns)
-    key, time = (None if name is None else str(name) for name in (key, time))
-    chosen = [str(name) for name in (frame.columns if columns is None else columns) if str(name) not in (key, time)]
-    values = {name: frame[named[name]].tolist() for name in [*chosen, *(n for n in (key, time) if n is not None)]}
+    key_name, time_name = _name(key), _name(time)
+    others = [name for name in (key_name, time_name) if name is not None]
+    chosen = [str(name) for name in (frame.columns if columns is None else columns) if str(name) not in others]
+    values = {name: frame[named[name]].tolist() for name in [*chosen, *others]}
     first = producer.next_seq
     scores: list[dict[str, Any]] = [{} for _ in range(len(frame))]
     expected: dict[Optional[str], Prediction] = {}
-    for outcome in producer.exchange(_events(values, chosen, key, time, len(frame))):
+    for outcome in producer.exchange(_events(values, chosen, key_name, time_name, len(frame))):
         row = scores[(outcome.seq or 0) - first]
         for name in ("surprise_bits", "excess_bits", "anomaly_score", "rarity_events"):
             row[name] = getattr(outcome, name)
@@ -129,7 +129,14 @@ def _events(
         yield Event(data, None if whose is None else str(whose), at)
 
 
-def _named(frame: Any, key: Any, time: Any, columns: Optional[Sequence[Any]]) -> dict[str, Any]:
+def _name(column: Optional[Hashable]) -> Optional[str]:
+    """Give the name of a column, which may be a number, as text."""
+    return None if column is None else str(column)
+
+
+def _named(
+    frame: Any, key: Optional[Hashable], time: Optional[Hashable], columns: Optional[Sequence[Hashable]]
+) -> dict[str, Any]:
     """Give the columns of a frame by their names as text; those that are asked for have to be there, and once."""
     named = {str(name): name for name in frame.columns}
     texts = [str(name) for name in frame.columns]
