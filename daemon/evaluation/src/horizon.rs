@@ -47,16 +47,19 @@ fn covered(low: f64, high: f64, x: f64) -> f64 {
 pub(crate) struct HorizonScores {
     steps: usize,
     made: HashMap<Option<Box<str>>, VecDeque<VecDeque<Prediction>>>,
+    /// What was forecast of the event that was scored last, all steps before it.
+    due: Option<Prediction>,
     pub(crate) fields: BTreeMap<String, HorizonErrors>,
 }
 
 impl HorizonScores {
     pub(crate) fn new(steps: usize) -> HorizonScores {
-        HorizonScores { steps, made: HashMap::new(), fields: BTreeMap::new() }
+        HorizonScores { steps, made: HashMap::new(), due: None, fields: BTreeMap::new() }
     }
 
     /// Scores the forecasts that were made of this event.
     pub(crate) fn score(&mut self, event: &Event, schema: &Schema, count: bool) {
+        self.due = None;
         if event.values.is_empty() {
             return;
         }
@@ -69,8 +72,21 @@ impl HorizonScores {
                     judge(self.fields.entry(f.name.clone()).or_default(), e, v, (step, last));
                 }
             }
+            if last {
+                self.due = Some(p);
+            }
         }
         made.retain(|steps| !steps.is_empty());
+    }
+
+    /// How many steps are forecast.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// What was forecast of the event that was scored last, all steps before it, if that was forecast.
+    pub(crate) fn due(&self) -> Option<&Prediction> {
+        self.due.as_ref()
     }
 
     /// Makes the forecasts that follow this event.

@@ -270,7 +270,8 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         let time_us = event.time_us.or(self.learner.latest_line_time());
         self.drifts.extend(outcome.drift.iter().take(DRIFTS_MAX.saturating_sub(self.drifts.len())).cloned());
         if let Some(scores) = &mut self.scores {
-            scores.write(event, time_us, self.learner.schema(), outcome, self.learner.latest_forecasts())?;
+            let (schema, forecasts) = (self.learner.schema(), self.learner.latest_forecasts());
+            scores.write(event, time_us, schema, outcome, forecasts, self.horizon.as_ref())?;
         }
         if self.options.anomalies {
             // an event without a time has that of the one before

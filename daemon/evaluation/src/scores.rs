@@ -1,10 +1,14 @@
 //! One row per event: how surprising it was, and what was expected of its numbers.
 
 use crate::error::ReplayError;
+use crate::horizon::HorizonScores;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use surmise_event::{Event, Outcome, Schema, Value, format_time};
+use surmise_event::{Event, Expected, Outcome, Schema, Value, format_time};
 use surmise_learner::NumberForecast;
+
+/// What is told of a forecast of a number.
+const FORECAST_COLUMNS: [&str; 3] = ["yhat", "yhat_lower", "yhat_upper"];
 
 /// Writes the file of scores, one row an event.
 pub(crate) struct ScoreWriter {
@@ -21,7 +25,8 @@ impl ScoreWriter {
     }
 
     /// Writes a row; the first one decides which numbers have columns. `time_us` is the time of the event, or the one
-    /// that its line tells.
+    /// that its line tells. Where several steps are forecast, `horizon` knows what was forecast of the event so long
+    /// before it.
     pub(crate) fn write(
         &mut self,
         event: &Event,
@@ -29,6 +34,7 @@ impl ScoreWriter {
         schema: &Schema,
         outcome: &Outcome,
         forecasts: &[NumberForecast],
+        horizon: Option<&HorizonScores>,
     ) -> Result<(), ReplayError> {
         let path = &self.path;
         let fault = |e: csv::Error| ReplayError::Write { file: path.display().to_string(), error: e.into() };
@@ -40,7 +46,13 @@ impl ScoreWriter {
                     .map(str::to_owned)
                     .into();
             for n in &numbers {
-                header.extend(["yhat", "yhat_lower", "yhat_upper"].map(|c| format!("{n}_{c}")));
+                header.extend(FORECAST_COLUMNS.map(|c| format!("{n}_{c}")));
+            }
+            if let Some(horizon) = horizon {
+                let steps = horizon.steps();
+                for n in &numbers {
+                    header.extend(FORECAST_COLUMNS.map(|c| format!("{n}_{c}_{steps}")));
+                }
             }
             self.out.write_record(&header).map_err(fault)?;
             self.fields = Some(numbers);
@@ -58,11 +70,11 @@ impl ScoreWriter {
             // forecasts mostly come in the order of the columns
             let named = |f: &&NumberForecast| *f.field == **name;
             let found = forecasts.get(i).filter(named).or_else(|| forecasts.iter().find(named));
-            match found {
-                Some(NumberForecast { mean, interval_90: [lower, upper], .. }) => {
-                    row.extend([mean, lower, upper].map(f64::to_string));
-                }
-                None => row.extend([String::new(), String::new(), String::new()]),
+            row.extend(columns_of(found.map(|f| [f.mean, f.interval_90[0], f.interval_90[1]])));
+        }
+        if let Some(horizon) = horizon {
+            for name in self.fields.iter().flatten() {
+                row.extend(columns_of(horizon.due().and_then(|due| far_forecast(due.fields.get(name)?))));
             }
         }
         self.out.write_record(&row).map_err(fault)
@@ -71,6 +83,17 @@ impl ScoreWriter {
     pub(crate) fn finish(mut self) -> Result<(), ReplayError> {
         self.out.flush().map_err(|error| ReplayError::Write { file: self.path.display().to_string(), error })
     }
+}
+
+/// The columns of a forecast, empty where there is none.
+fn columns_of(forecast: Option<[f64; 3]>) -> [String; 3] {
+    forecast.map_or_else(Default::default, |values| values.map(|value| value.to_string()))
+}
+
+/// The mean of a number that was forecast over several steps, and the ends of its interval of nine in ten.
+fn far_forecast(expected: &Expected) -> Option<[f64; 3]> {
+    let Expected::Number { mean, quantiles, .. } = expected else { return None };
+    Some([*mean, *quantiles.get("0.05")?, *quantiles.get("0.95")?])
 }
 
 /// What is most unusual in an event: a field, or of a text its oddest word.

@@ -5,10 +5,10 @@ use crate::claim_record::{ClaimRecord, JudgedClaim};
 use crate::field_watch::FieldWatch;
 use crate::gap_watch::GapWatch;
 use crate::incident_kind::persist_cause;
-use crate::novelty::NoveltyRecord;
 use crate::number_watch::Reading;
 use crate::rarity::{OwnRecord, RARITY_BITS_MAX, score_of};
 use crate::session_watch::SessionWatch;
+use crate::silent_keys::SilentKeys;
 use crate::stream_incidents::StreamIncidents;
 use crate::symbol_watch::SymbolWatch;
 use crate::verdict::{BudgetAccount, Verdict};
@@ -51,9 +51,9 @@ pub struct Alarms {
     aside: ClaimRecord,
     /// Where it began what the event at hand claims there, if that is a change or a silence.
     aside_began: Option<u64>,
-    /// Keys that fell silent, of all events, and since which event one has with the event at hand.
-    silences: NoveltyRecord,
-    silent: Option<SilentKey>,
+    silent_keys: SilentKeys,
+    /// The key whose session claims most of the event at hand, if that is not the event's own.
+    session_key: Option<Box<str>>,
     /// Evidence that was weighed elsewhere; what of it is of the event at hand itself, and the record of that.
     evidence: Option<ClaimRecord>,
     own_bits: f64,
@@ -64,15 +64,6 @@ pub struct Alarms {
     /// them could claim anything. Where there is no other evidence they have all of it.
     claimed_part: f64,
     incidents: StreamIncidents,
-}
-
-/// A key that fell silent with the event at hand.
-#[derive(Clone, Copy, Debug)]
-struct SilentKey {
-    /// The offset of its latest event.
-    since: u64,
-    /// A number for it.
-    key: u64,
 }
 
 impl Alarms {
@@ -199,8 +190,8 @@ impl Alarms {
     }
 
     /// A session that is over with the event at hand, because its key ended or was forgotten, is as unusual as one in
-    /// so many sessions of this stream. Returns whether it claims more of the event than anything before.
-    pub fn session(&mut self, rarity_sessions: f64) -> bool {
+    /// so many sessions of this stream. `key` is its key, where that is another than the event's.
+    pub fn session(&mut self, rarity_sessions: f64, key: Option<&str>) {
         let before = self.fields_claim.claim.bits;
         let is_first = self.sessions.weight() == 0.0;
         self.claimed_part = FIELDS_PART;
@@ -208,7 +199,9 @@ impl Alarms {
         if is_first {
             self.weigh();
         }
-        self.fields_claim.claim.bits > before
+        if self.fields_claim.claim.bits > before {
+            self.session_key = key.map(Box::from);
+        }
     }
 
     /// The stream, or one of its fields, costs more for good than it did, since the event at offset `began`, as was
@@ -223,10 +216,15 @@ impl Alarms {
     }
 
     /// A key that used to go on has fallen silent after the event at offset `since`, as was found with the event at
-    /// hand; `key` is a number for it. It can begin an incident where keys seldom do so, and adds nothing to the rarity
-    /// of the event.
-    pub fn silent(&mut self, since: u64, key: u64) {
-        self.silent = Some(SilentKey { since, key });
+    /// hand. It can begin an incident where keys seldom do so, once no other is open and the budget has room, unless
+    /// the key [speaks](Self::speaks) before. It adds nothing to the rarity of the event.
+    pub fn silent(&mut self, since: u64, key: &str) {
+        self.silent_keys.notice(since, key);
+    }
+
+    /// The event at hand is one of this key.
+    pub fn speaks(&mut self, key: &str) {
+        self.silent_keys.speaks(key);
     }
 
     /// The time of the event at hand.
@@ -250,13 +248,8 @@ impl Alarms {
         self.sessions.event();
         let rate = self.budget_rate(budget);
         self.incidents.event(rate);
-        let silent = self.silent.take();
-        let bits = self.silences.observe(silent.is_some()).filter(|bits| *bits > self.aside.claim.bits);
-        if let (Some(SilentKey { since, key }), Some(bits)) = (silent, bits) {
-            let about = Some(key);
-            self.aside.claim = RespectClaim { kind: AlarmKind::Silent, bits, field: None, about, lasts: true };
-            self.aside_began = Some(since);
-        }
+        let session_key = self.session_key.take();
+        let silent = self.claim_silence(rate);
         let part = std::mem::take(&mut self.claimed_part);
         let mut fields = self.fields_claim.judge(offset, self.weight);
         let evidence = self.evidence.as_mut().map(|e| {
@@ -273,7 +266,10 @@ impl Alarms {
         let aside = self.aside.judge(offset, weight);
         let aside = match self.aside_began.take() {
             // no event of a change or a silence is odd by itself: it shows where it began, until one comes that is
-            Some(at) => JudgedClaim { cluster: at, oddest: at, oddest_rise_bits: 0.0, rise_bits: 0.0, ..aside },
+            Some(at) => {
+                let news = aside.news || silent.is_some();
+                JudgedClaim { news, cluster: at, oddest: at, oddest_rise_bits: 0.0, rise_bits: 0.0, ..aside }
+            }
             None => aside,
         };
         let odd = if aside.proven > rarest.proven {
@@ -282,7 +278,12 @@ impl Alarms {
             // what rises step by step is rare enough at an event that brings little more than the one before it
             JudgedClaim { news: rarest.news || self.incidents.is_untold(rarest.cluster), ..rarest }
         };
-        let alarm = self.incidents.judge(offset, &odd, rate, self.usual_seconds());
+        let key = match odd.claim.kind {
+            AlarmKind::Silent => silent,
+            AlarmKind::End => session_key,
+            _ => None,
+        };
+        let alarm = self.incidents.judge(offset, &odd, key.as_deref(), rate, self.usual_seconds());
         self.told_gap = None;
         Verdict {
             rarity_events: most.events,
@@ -290,6 +291,19 @@ impl Alarms {
             field: most.claim.field.filter(|_| most.claim.bits > 0.0),
             alarm,
         }
+    }
+
+    /// Has a key that fell silent claim the event at hand, if one would be told now; returns that key.
+    fn claim_silence(&mut self, rate: f64) -> Option<Box<str>> {
+        self.silent_keys.event();
+        let claim = self.silent_keys.claim().filter(|claim| self.is_quiet() && claim.bits > self.aside.claim.bits)?;
+        if self.aside.prove(claim.bits, self.weight_of_templates) < self.incidents.required(&claim, rate) {
+            return None;
+        }
+        let told = self.silent_keys.take()?;
+        self.aside.claim = claim;
+        self.aside_began = Some(told.since);
+        Some(told.key)
     }
 
     /// Goes on with what another watcher of the same events has told, and with what was said of it: its open incident,
@@ -371,7 +385,7 @@ impl Persist for Alarms {
         self.sessions.persist(s)?;
         self.fields_claim.persist(s)?;
         self.aside.persist(s)?;
-        self.silences.persist(s)?;
+        self.silent_keys.persist(s)?;
         s.option("evidence", &mut self.evidence, ClaimRecord::default)?;
         if self.evidence.is_some() {
             self.own.persist(s)?;

@@ -288,13 +288,14 @@ fn a_session_that_is_unusual_as_a_whole_is_an_incident_of_its_end() {
         alarms.symbol(0, 1.0, Some(0));
         if offset % 10 == 9 {
             // sessions of ten events, of which one is as rare as one in 50,000
-            alarms.session(if offset == 5_009 { 50_000.0 } else { 1.0 + (offset % 7) as f64 });
+            let (rarity, key) = if offset == 5_009 { (50_000.0, "job-7") } else { (1.0 + (offset % 7) as f64, "job") };
+            alarms.session(rarity, Some(key));
         }
         let verdict = alarms.verdict(offset, AlarmBudget::default());
         said.extend(verdict.alarm.filter(|(alarm, _)| alarm.phase == AlarmPhase::Begins).map(|(alarm, _)| alarm));
     }
     let [alarm] = said.as_slice() else { panic!("one incident: {said:?}") };
-    assert_eq!((alarm.kind, alarm.began), (AlarmKind::End, 5_009));
+    assert_eq!((alarm.kind, alarm.began, alarm.key.as_deref()), (AlarmKind::End, 5_009, Some("job-7")));
 }
 
 #[test]

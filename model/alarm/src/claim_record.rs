@@ -81,6 +81,11 @@ impl ClaimRecord {
         }
     }
 
+    /// Once in how many events a claim as high comes, as is needed to begin an incident.
+    pub(crate) fn prove(&self, bits: f64, weight: f64) -> f64 {
+        self.rarity.prove(bits, weight)
+    }
+
     /// Once in how many events a claim as high comes.
     pub(crate) fn ask(&self, bits: f64, weight: f64) -> f64 {
         self.rarity.ask(bits, weight)

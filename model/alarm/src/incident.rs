@@ -22,13 +22,16 @@ pub(crate) struct OpenIncident {
     pub(crate) oddest_rise_bits: f64,
     pub(crate) count: u64,
     pub(crate) rarity: f64,
+    /// The key that it is about, if that is not the one of its event; empty otherwise.
+    pub(crate) key: String,
 }
 
 impl OpenIncident {
     /// An incident that is noticed at the event of this offset. It began with the one whose claim rose most until then.
-    pub(crate) fn begun(offset: u64, event: &JudgedClaim) -> OpenIncident {
-        let JudgedClaim { claim, oddest, oddest_rise_bits, proven, .. } = *event;
-        OpenIncident { claim, began: oddest, latest: offset, oddest, oddest_rise_bits, count: 1, rarity: proven }
+    pub(crate) fn begun(offset: u64, event: &JudgedClaim, key: Option<&str>) -> OpenIncident {
+        let JudgedClaim { claim, oddest, oddest_rise_bits, proven: rarity, .. } = *event;
+        let key = key.unwrap_or_default().to_owned();
+        OpenIncident { claim, began: oddest, latest: offset, oddest, oddest_rise_bits, count: 1, rarity, key }
     }
 
     /// Takes in an event. Returns what is told of it.
@@ -58,6 +61,7 @@ impl Default for OpenIncident {
             oddest_rise_bits: 0.0,
             count: 0,
             rarity: 1.0,
+            key: String::new(),
         }
     }
 }
@@ -72,6 +76,7 @@ impl Persist for OpenIncident {
             s.u64("incident", v)?;
         }
         s.f64("incident rise", &mut self.oddest_rise_bits)?;
-        s.f64("incident rarity", &mut self.rarity)
+        s.f64("incident rarity", &mut self.rarity)?;
+        s.string("key of the incident", &mut self.key)
     }
 }

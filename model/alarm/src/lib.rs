@@ -62,6 +62,7 @@ mod number_watch;
 mod opinions;
 mod rarity;
 mod session_watch;
+mod silent_keys;
 mod stream_incidents;
 mod symbol_watch;
 mod tail;

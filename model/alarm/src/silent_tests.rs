@@ -1,26 +1,86 @@
 //! Keys that fall silent, on made streams.
 
 use super::*;
+use surmise_fixtures::Random;
+
+/// The incidents that begin in 12,000 usual events. `at` gives what else is of the event at an offset.
+fn begun(mut at: impl FnMut(&mut Alarms, u64)) -> Vec<Alarm> {
+    let (mut alarms, mut random) = (Alarms::default(), Random::new(5));
+    let mut said = Vec::new();
+    for offset in 0..12_000u64 {
+        if offset.is_multiple_of(10) {
+            // what waits goes on after a load
+            let saved = alarms.encode();
+            alarms = Alarms::default();
+            alarms.decode(&saved).unwrap();
+        }
+        alarms.symbol(0, random.uniform(), Some(0));
+        at(&mut alarms, offset);
+        let verdict = alarms.verdict(offset, AlarmBudget::default());
+        said.extend(verdict.alarm.filter(|(alarm, _)| alarm.phase == AlarmPhase::Begins).map(|(alarm, _)| alarm));
+    }
+    said
+}
+
+/// The keys of incidents of silence, and where each was noticed and began.
+fn silences(said: &[Alarm]) -> Vec<(&str, u64, u64)> {
+    let silent = said.iter().filter(|alarm| alarm.kind == AlarmKind::Silent);
+    silent.map(|alarm| (alarm.key.as_deref().unwrap(), alarm.offset, alarm.began)).collect()
+}
 
 #[test]
 fn a_key_that_falls_silent_is_an_incident_where_keys_seldom_do() {
-    // since which event, of keys that fall silent every so many events and of one at the end
+    // keys that fall silent every so many events, and one that does at event 8,000
     let run = |every: u64| {
-        let mut alarms = Alarms::default();
-        let mut said = Vec::new();
-        for offset in 0..9_000u64 {
-            alarms.symbol(0, 1.0, Some(0));
+        begun(|alarms, offset| {
             if offset == 8_000 || offset > 0 && offset.is_multiple_of(every) {
-                alarms.silent(offset - 300, offset);
+                alarms.silent(offset - 300, "web-3");
             }
-            let verdict = alarms.verdict(offset, AlarmBudget::default());
-            assert_eq!(verdict.rarity_events, 1.0, "the event at hand is as usual as any");
-            said.extend(verdict.alarm.filter(|(alarm, _)| alarm.phase == AlarmPhase::Begins).map(|(alarm, _)| alarm));
-        }
-        said
+        })
     };
     let said = run(u64::MAX);
-    let [alarm] = said.as_slice() else { panic!("one incident: {said:?}") };
-    assert_eq!((alarm.kind, alarm.began, alarm.oddest, alarm.offset), (AlarmKind::Silent, 7_700, 7_700, 8_000));
+    assert_eq!(silences(&said), [("web-3", 8_000, 7_700)]);
+    assert_eq!((said.len(), said[0].oddest), (1, 7_700));
     assert_eq!(run(100), []);
+}
+
+#[test]
+fn a_silence_waits_while_another_incident_is_open() {
+    let outage = |alarms: &mut Alarms, offset: u64| {
+        if (8_000..8_100).contains(&offset) {
+            alarms.symbol(1, 30.0, None);
+        } else {
+            alarms.symbol(1, 0.1, Some(0));
+        }
+        if offset == 8_020 {
+            alarms.silent(7_800, "web-3");
+        }
+    };
+    let said = begun(outage);
+    let [first, silence] = said.as_slice() else { panic!("two incidents: {said:?}") };
+    assert_ne!((first.kind, &first.key), (AlarmKind::Silent, &None));
+    assert_eq!(silences(&said), [("web-3", silence.offset, 7_800)]);
+    assert!((8_100..9_000).contains(&silence.offset), "{silence:?}");
+    // of a key that speaks meanwhile nothing is told, also if the others of the stream do not
+    let said = begun(|alarms, offset| {
+        outage(alarms, offset);
+        if offset == 8_050 {
+            alarms.speaks("web-3");
+        }
+    });
+    assert_eq!(silences(&said), []);
+}
+
+#[test]
+fn keys_that_fall_silent_together_are_told_one_by_one() {
+    let said = begun(|alarms, offset| {
+        if offset == 8_000 {
+            (1..=2).for_each(|host| alarms.silent(7_700 + host, &format!("web-{host}")));
+        }
+    });
+    let told = silences(&said);
+    assert_eq!(
+        told.iter().map(|(key, _, began)| (*key, *began)).collect::<Vec<_>>(),
+        [("web-1", 7_701), ("web-2", 7_702)]
+    );
 }

@@ -58,12 +58,14 @@ impl StreamIncidents {
         cluster > self.told_cluster
     }
 
-    /// Judges what claims most of the event at this offset. `gap_seconds` is the usual time between events. Returns
-    /// what is told of an incident, and the field that it is about.
+    /// Judges what claims most of the event at this offset, which is about this key if not about the event's own.
+    /// `gap_seconds` is the usual time between events. Returns what is told of an incident, and the field that it is
+    /// about.
     pub(crate) fn judge(
         &mut self,
         offset: u64,
         event: &JudgedClaim,
+        key: Option<&str>,
         rate: f64,
         gap_seconds: Option<f64>,
     ) -> Option<(Alarm, Option<u32>)> {
@@ -85,7 +87,7 @@ impl StreamIncidents {
         if wanted.is_some_and(|required| event.proven >= required) { &mut self.wanted } else { &mut self.budget }
             .begin();
         self.told_cluster = self.told_cluster.max(event.cluster);
-        let open = self.open.insert(OpenIncident::begun(offset, event));
+        let open = self.open.insert(OpenIncident::begun(offset, event, key));
         self.opinions.note(open.began, open.latest, &open.claim, &open.claim);
         self.tell(AlarmPhase::Begins, gap_seconds)
     }
@@ -102,7 +104,7 @@ impl StreamIncidents {
             rarity_events: open.rarity,
             rarity_seconds: gap_seconds.map(|gap| gap * open.rarity),
             field: None,
-            key: None,
+            key: (!open.key.is_empty()).then(|| Arc::from(&*open.key)),
             label: self.label(&open.claim),
         };
         Some((alarm, open.claim.field))

@@ -67,7 +67,6 @@ impl Learner {
             anew.schema.position(name).map(|position| position as u32)
         };
         anew.monitors.alarms.go_on_from(&self.monitors.alarms, place);
-        anew.monitors.incident_key.clone_from(&self.monitors.incident_key);
         let tally = std::mem::take(&mut anew.measures.tally);
         anew.measures = std::mem::take(&mut self.measures);
         anew.measures.tally = tally;

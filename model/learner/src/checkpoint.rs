@@ -24,7 +24,7 @@ use surmise_state::{Persist, State, StateError};
 const MAGIC: &[u8; 8] = b"surmise\0";
 
 /// The version of what is written; it rises with every change of it.
-pub const FORMAT: u32 = 26;
+pub const FORMAT: u32 = 27;
 
 impl Learner {
     /// Saves the learner: all that [`Learner::load`] needs to make one that continues exactly as this one would, in one
@@ -121,7 +121,6 @@ impl Persist for Core<'_> {
         learner.monitors.sessions.persist(s)?;
         learner.monitors.open_sessions.persist(s)?;
         learner.monitors.silences.persist(s)?;
-        s.string("key of the incident", &mut learner.monitors.incident_key)?;
         s.list("seen", &mut learner.monitors.seen, FieldSeen::default)?;
         s.option("beginning", &mut learner.beginning, FirstEvents::default)?;
         if learner.beginning.as_ref().is_some_and(|beginning| !beginning.fits(&learner.schema)) {

@@ -95,9 +95,6 @@ pub(crate) struct Monitors {
     pub(crate) open_sessions: OpenSessions,
     /// Says from when on a silent key is over.
     pub(crate) silences: Silences,
-    /// The key that the open incident is about, where that is not the key of the event that it was noticed with; empty
-    /// where there is none.
-    pub(crate) incident_key: String,
     /// By field: says when its values were last seen.
     pub(crate) seen: Vec<FieldSeen>,
 }
@@ -153,8 +150,6 @@ pub(crate) struct Scratch {
     pub(crate) line_time_us: Option<i64>,
     /// The outcome of the event's line; kept for its lists.
     pub(crate) line: LineOutcome,
-    /// The place in the outcome of the session that claims most of the event, if one does.
-    pub(crate) odd_session: Option<usize>,
     /// The number of the line's template.
     pub(crate) template: u32,
     /// Where the event found the models.
@@ -179,7 +174,6 @@ impl Default for Scratch {
             line_cause: None,
             line_time_us: None,
             line: LineOutcome::default(),
-            odd_session: None,
             template: 0,
             before: BeforeEvent::default(),
         }

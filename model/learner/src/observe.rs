@@ -170,17 +170,16 @@ impl Learner {
                 drift.time(time_us);
             }
             let (fields, bits) = (&self.models.fields, out.surprise_bits / events.max(1) as f64);
-            let name = |part| name_of(fields, part);
-            if let Some(rise) = drift.observe(out.offset, bits, name, &mut out.drift) {
+            let part_name = |part| name_of(fields, part);
+            if let Some(rise) = drift.observe(out.offset, bits, part_name, &mut out.drift) {
                 self.monitors.alarms.change(rise.field, rise.began);
             }
             if let Some(line) = self.scratch.line_judgement.take() {
                 let bits = [line.sum, line.with_own()].map(|sum| sum * LINE_SUM_BITS);
                 self.monitors.alarms.evidence(AlarmKind::Value, bits, self.scratch.line_cause);
             }
-            self.claim_sessions(out);
+            self.claim_sessions(name, out);
             self.judge(out.offset, out);
-            self.tell_key(out);
             self.tell_parts(event, out);
             self.note_seen(event, out.offset);
             lap(EventStage::Judging);

@@ -4,11 +4,9 @@ use crate::field::Model;
 use crate::keys::KeyState;
 use crate::learner::{Learner, Monitors};
 use crate::vocabulary::Token;
-use std::sync::Arc;
 use surmise_alarm::score_of;
-use surmise_event::{AlarmKind, AlarmPhase, Outcome, SessionOutcome, SessionOver, SessionWhy};
+use surmise_event::{Outcome, SessionOutcome, SessionOver, SessionWhy};
 use surmise_sessions::{OpenSession, SessionReason, SessionSymbol, SessionVerdict, StepCost};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// Keys that are judged with one event because they have gone silent, at most.
 const SILENT_MAX: usize = 2;
@@ -73,34 +71,17 @@ impl Learner {
         }
     }
 
-    /// Claims what is unusual of the sessions that are over with the event at hand.
-    pub(crate) fn claim_sessions(&mut self, out: &Outcome) {
-        self.scratch.odd_session = None;
-        for (place, session) in out.sessions.iter().enumerate() {
-            if self.monitors.alarms.session(session.rarity_sessions) {
-                self.scratch.odd_session = Some(place);
-            }
+    /// Claims what is unusual of the sessions that are over with the event at hand, which is one of this key.
+    pub(crate) fn claim_sessions(&mut self, key: Option<&str>, out: &Outcome) {
+        let alarms = &mut self.monitors.alarms;
+        alarms.speaks(key.unwrap_or_default());
+        for session in &out.sessions {
+            let other = session.key.as_deref().filter(|_| session.over != SessionOver::Ended);
+            alarms.session(session.rarity_sessions, other);
             if is_habit_broken(session, out.offset) {
-                let key = xxh3_64(session.key.as_deref().unwrap_or_default().as_bytes());
-                self.monitors.alarms.silent(session.last_offset, key);
+                alarms.silent(session.last_offset, session.key.as_deref().unwrap_or_default());
             }
         }
-    }
-
-    /// Adds to the alarm of an event the key that it is about, where that is not the event's own.
-    pub(crate) fn tell_key(&mut self, out: &mut Outcome) {
-        let Some(alarm) = &mut out.alarm else { return };
-        if alarm.phase == AlarmPhase::Begins {
-            let mut sessions = out.sessions.iter();
-            let session = match alarm.kind {
-                AlarmKind::Silent => sessions.find(|session| session.last_offset == alarm.began),
-                AlarmKind::End => self.scratch.odd_session.and_then(|place| sessions.nth(place)),
-                _ => None,
-            };
-            let session = session.filter(|session| session.over != SessionOver::Ended);
-            self.monitors.incident_key = session.and_then(|s| s.key.as_deref()).unwrap_or_default().to_owned();
-        }
-        alarm.key = Some(&*self.monitors.incident_key).filter(|key| !key.is_empty()).map(Arc::from);
     }
 
     fn outcome_of(&mut self, key: Option<&str>, session: &OpenSession, over: SessionOver) -> SessionOutcome {

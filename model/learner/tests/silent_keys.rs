@@ -10,12 +10,19 @@ struct Fleet {
     learner: Learner,
     random: Random,
     seconds: i64,
+    /// Around which value readings lie.
+    level: f64,
 }
 
 impl Fleet {
     fn new() -> Fleet {
         let options = Options { memory_mib: 1, ..Options::default() };
-        Fleet { learner: Learner::new(Default::default(), options).unwrap(), random: Random::new(3), seconds: 0 }
+        Fleet {
+            learner: Learner::new(Default::default(), options).unwrap(),
+            random: Random::new(3),
+            seconds: 0,
+            level: 20.0,
+        }
     }
 
     /// A second in which one host speaks.
@@ -24,7 +31,7 @@ impl Fleet {
         let record = Record {
             key: Some(host.into()),
             time_us: Some(self.seconds * 1_000_000),
-            data: Data::One(Datum::Number(20.0 + self.random.normal())),
+            data: Data::One(Datum::Number(self.level + self.random.normal())),
             ..Record::default()
         };
         let event = self.learner.bind(&record, &Limits::default()).unwrap();
@@ -57,6 +64,23 @@ fn a_host_that_falls_silent_is_told_by_its_name() {
     assert_eq!(fleet.turns(12_000, 12, None), [] as [Option<String>; 0]);
     assert_eq!(fleet.turns(6_000, 12, Some(3)), [Some("web-3".to_owned())]);
     assert!(fleet.learner.offset() > last);
+}
+
+/// A silence is another cause than what else is odd when it is noticed.
+#[test]
+fn a_host_that_falls_silent_before_an_outage_is_told_behind_it() {
+    let mut fleet = Fleet::new();
+    fleet.turns(12_000, 12, None);
+    let mut told = Vec::new();
+    for turn in 0..3_000 {
+        // another host reads nonsense while the silence is noticed
+        let host = fleet.random.below(11);
+        fleet.level = if host == 0 && turn < 2_000 { 500.0 } else { 20.0 };
+        let alarm = fleet.speak(&format!("web-{host}")).alarm;
+        told.extend(alarm.filter(|alarm| alarm.phase == AlarmPhase::Begins).map(|alarm| (alarm.kind, alarm.key)));
+    }
+    assert_eq!(told.last(), Some(&(AlarmKind::Silent, Some("web-11".into()))));
+    assert_ne!(told[0].0, AlarmKind::Silent);
 }
 
 /// Keys that come for a while and go, or in bursts, are silent as a matter of course.

@@ -40,8 +40,10 @@ pub(crate) struct ReplayArgs {
     /// N steps forward at every event, so it takes about N times as long.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     horizon: Option<u32>,
-    /// Write one row per event: offset, key, time, surprise, anomaly score, and forecasts of numbers. The time of a
-    /// line of a log is the one that the line tells.
+    /// Write one row per event: offset, key, time, surprise, anomaly score, and forecasts of numbers; with --horizon N
+    /// also what was forecast of them N events of their key before, as FIELD_yhat_N and the ends of its interval of
+    /// nine in ten, FIELD_yhat_lower_N and FIELD_yhat_upper_N. The time of a line of a log is the one that the line
+    /// tells.
     #[arg(long, value_name = "OUT.csv")]
     scores: Option<PathBuf>,
     /// Write one row per ended key: key, offsets of its first and last event, events, surprise, anomaly score, rarity
