@@ -20,6 +20,8 @@ pub struct Happened {
     pub seen_states: u64,
     pub reconnections: u64,
     pub epochs: u64,
+    /// Batches that waited for room in an inbox.
+    pub waits: u64,
     pub full_disks: u64,
     pub retried: u64,
     pub replaced: u64,
@@ -44,6 +46,7 @@ impl AddAssign for Happened {
             (&mut self.seen_states, other.seen_states),
             (&mut self.reconnections, other.reconnections),
             (&mut self.epochs, other.epochs),
+            (&mut self.waits, other.waits),
             (&mut self.full_disks, other.full_disks),
             (&mut self.retried, other.retried),
             (&mut self.replaced, other.replaced),

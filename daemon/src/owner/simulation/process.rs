@@ -19,6 +19,7 @@ use crate::simulated_storage::SimulatedStorage;
 use crate::storage::Storage;
 use crate::undo::{Retention, Unfinished, clear_dead};
 use crossbeam_channel::Sender;
+use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,6 +49,23 @@ impl Clock for SimulatedClock {
     }
 }
 
+/// How much an inbox holds.
+#[derive(Clone, Copy, Debug)]
+pub struct InboxSize {
+    pub events: usize,
+    pub bytes: usize,
+}
+
+impl InboxSize {
+    /// Room for all that a world sends.
+    pub const WIDE: InboxSize = InboxSize { events: 1000, bytes: 1 << 20 };
+    /// Room for one or two batches, so that most wait.
+    pub const NARROW: InboxSize = InboxSize { events: 8, bytes: 640 };
+}
+
+/// Bytes of outcomes that followers may leave unread.
+pub const UNREAD_BYTES_MAX: usize = 1 << 14;
+
 /// An owner, and the ways to it.
 pub struct OwnerSeat {
     pub owner: Owner,
@@ -58,6 +76,7 @@ pub struct OwnerSeat {
 /// A daemon without sockets, driven step by step.
 pub struct Process {
     pub seats: Vec<OwnerSeat>,
+    inbox_size: InboxSize,
     committer: Committer,
     checkpointer: Checkpointer,
     pub directory: Arc<Directory>,
@@ -75,7 +94,7 @@ impl Process {
         storage: &Arc<SimulatedStorage>,
         clock: &Arc<SimulatedClock>,
         services: &Arc<Services>,
-        owners: usize,
+        (owners, inbox_size): (usize, InboxSize),
         retention: Retention,
     ) -> Process {
         let dynamic: Arc<dyn Storage> = storage.clone();
@@ -104,7 +123,7 @@ impl Process {
             jobs,
         );
         let seat = |number: usize| {
-            let (inbox, batches) = Inbox::new(1000, 1 << 20);
+            let (inbox, batches) = Inbox::new(inbox_size.events, inbox_size.bytes);
             let (requests, received) = crossbeam_channel::bounded(16);
             let mut owner = Owner::new(OwnerSetup {
                 config: config.clone(),
@@ -121,7 +140,7 @@ impl Process {
             OwnerSeat { owner, inbox, requests }
         };
         let seats = (0..owners).map(seat).collect();
-        Process { seats, committer, checkpointer, directory, fencing, fault, disk, services }
+        Process { seats, inbox_size, committer, checkpointer, directory, fencing, fault, disk, services }
     }
 
     /// The owner of a stream.
@@ -130,9 +149,10 @@ impl Process {
         &mut self.seats[owner_of(stream, owners)]
     }
 
-    /// Puts a batch into the inbox of its owner, where there is room for it.
-    pub fn deliver(&mut self, batch: Batch) {
-        futures::executor::block_on(self.seat(&batch.stream.clone()).inbox.send(batch)).unwrap();
+    /// Puts a batch into the inbox of its owner, where it may have to wait for room. Returns whether it does.
+    pub fn deliver(&mut self, batch: Batch) -> bool {
+        let entered = self.seat(&batch.stream.clone()).inbox.send(batch).now_or_never();
+        entered.is_none_or(|entered| entered.is_err())
     }
 
     /// Lets an owner do what it selects; when it would wait, a part of that time passes instead.
@@ -157,7 +177,11 @@ impl Process {
 
     /// What an owner holds is within its bounds, whatever happens.
     fn check_bounds(&self, number: usize) {
-        let owner = &self.seats[number].owner;
+        let OwnerSeat { owner, inbox, .. } = &self.seats[number];
+        let (events, bytes) = inbox.taken();
+        let InboxSize { events: events_max, bytes: bytes_max } = self.inbox_size;
+        assert!(events <= events_max && bytes <= bytes_max, "{events} events and {bytes} bytes in an inbox");
+        assert!(self.services.followers.taken() <= UNREAD_BYTES_MAX, "outcomes that followers have not read");
         let streams = owner.streams.len();
         assert!(owner.commit_batch.bytes() < COMMIT_BYTES_MAX + (1 << 20), "the batch for the committer");
         assert!(owner.unsent_checkpoints.len() <= 2, "complete copies that wait");

@@ -4,7 +4,7 @@ use super::checks::{SeenStates, check_events, learn_again};
 use super::happened::Happened;
 use super::lineage::{Lineage, log_end};
 use super::operation::Operation;
-use super::process::{Process, SimulatedClock};
+use super::process::{InboxSize, Process, SimulatedClock, UNREAD_BYTES_MAX};
 use super::producer::SimulatedProducer;
 use super::reader::SimulatedFollower;
 use crate::disk::DiskState;
@@ -36,6 +36,7 @@ pub struct World {
     quarantined: Arc<AtomicU64>,
     panics: Arc<AtomicBool>,
     owners: usize,
+    inboxes: InboxSize,
     pub streams: Vec<Arc<str>>,
     producers: Vec<SimulatedProducer>,
     /// Batches of connections that ended: the network or a reader still had them.
@@ -82,7 +83,7 @@ fn poisoned(count: Arc<AtomicU64>, on: Arc<AtomicBool>) -> LearningProbe {
 }
 
 impl World {
-    fn new(seed: u64, planted: Option<PlantedBug>) -> World {
+    fn new(seed: u64, inboxes: InboxSize, planted: Option<PlantedBug>) -> World {
         let (mut random, mut operator) = (Random::new(seed), Random::new(seed ^ 0x6f70_6572_6174_6f72));
         let config = config(&mut random);
         let mut pick = |n| random.below(n);
@@ -108,7 +109,7 @@ impl World {
                 work();
                 Ok(())
             },
-            followers: FollowerRoom::new(1 << 14),
+            followers: FollowerRoom::new(UNREAD_BYTES_MAX),
             rare: Arc::new(RareQueues::new(Vec::new())),
             disk: DiskState::default(),
             probe: Some(probe),
@@ -122,6 +123,7 @@ impl World {
             quarantined,
             panics,
             owners,
+            inboxes,
             streams,
             producers,
             late: Vec::new(),
@@ -151,8 +153,9 @@ impl World {
 
     fn start(&mut self) -> Process {
         self.storage.end_process();
+        let owners = (self.owners, self.inboxes);
         let process =
-            Process::start(&self.config, &self.storage, &self.clock, &self.services, self.owners, self.retention());
+            Process::start(&self.config, &self.storage, &self.clock, &self.services, owners, self.retention());
         self.note_failed(&process);
         process
     }
@@ -232,7 +235,7 @@ impl World {
             40..=69 => {
                 let delivered = producer.connection.as_mut().and_then(|connection| connection.under_way.pop_front());
                 if let Some(batch) = delivered {
-                    process.deliver(batch);
+                    self.happened.waits += u64::from(process.deliver(batch));
                 }
             }
             70..=96 => producer.read_answers(true),
@@ -281,7 +284,7 @@ impl World {
             23..=25 => return self.crash(process),
             26 | 27 if !self.late.is_empty() && !process.disk.is_full() => {
                 let mut process = process; // batches of ended connections come in their order
-                process.deliver(self.late.remove(0));
+                self.happened.waits += u64::from(process.deliver(self.late.remove(0)));
                 return process;
             }
             _ => {}
@@ -354,8 +357,8 @@ const OPERATION_STEPS: u64 = 80;
 
 /// Runs one world, with a bug if one is planted, until every event is acknowledged, and holds it against uninterrupted
 /// runs.
-pub fn simulate(seed: u64, operators: Operators, planted: Option<PlantedBug>) -> Happened {
-    let mut world = World::new(seed, planted);
+pub fn simulate(seed: u64, operators: Operators, inboxes: InboxSize, planted: Option<PlantedBug>) -> Happened {
+    let mut world = World::new(seed, inboxes, planted);
     let mut process = world.start();
     while !world.is_finished() {
         world.happened.steps += 1;
