@@ -182,6 +182,8 @@ pub struct PointMixture<const N: usize> {
     /// The mean error, and of how many.
     error: f64,
     count: u32,
+    /// Truths that were forecast as they came, beside those.
+    passed: u32,
 }
 
 impl<const N: usize> PointMixture<N> {
@@ -204,6 +206,7 @@ impl<const N: usize> PointMixture<N> {
             block: 0.0,
             error: 0.0,
             count: 0,
+            passed: 0,
         }
     }
 
@@ -302,6 +305,11 @@ impl<const N: usize> PointMixture<N> {
         self.count = self.count.saturating_add(1);
     }
 
+    /// A truth came as it was forecast: nobody forecast it better, and there is nothing to learn.
+    pub fn pass(&mut self) {
+        self.passed = self.passed.saturating_add(1);
+    }
+
     /// Takes in the losses of a truth, which may have been clipped.
     fn learn_weights(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, losses: &[f64; N], y: f64) {
         let (loss, present) = (self.loss, &inputs.present);
@@ -392,9 +400,9 @@ impl<const N: usize> PointMixture<N> {
         seen.max_by(|a, b| self.regret[*a].total_cmp(&self.regret[*b]))
     }
 
-    /// Truths learnt from.
+    /// Truths so far.
     pub fn count(&self) -> u32 {
-        self.count
+        self.count.saturating_add(self.passed)
     }
 }
 
@@ -411,6 +419,7 @@ impl<const N: usize> Persist for PointMixture<N> {
             s.f64("points", v)?;
         }
         s.u32("count", &mut self.count)?;
+        s.u32("passed", &mut self.passed)?;
         s.u32("rounds", &mut self.rounds)?;
         let trial = self.trial_rounds();
         if s.is_reading() && self.count > 0 {

@@ -2,7 +2,8 @@
 
 mod common;
 use common::{Draw, Stream, plain, small};
-use surmise_number::{EventContext, Given, NumberKey, NumberModel};
+use surmise_experts::PointLoss;
+use surmise_number::{EventContext, Given, NumberKey, NumberModel, NumberOptions};
 
 #[test]
 fn a_constant_costs_nothing_after_a_while() {
@@ -219,4 +220,43 @@ fn keys_share_what_is_learnt() {
     model.begin(&mut key, &EventContext::default());
     let fresh = model.observe(&mut key, 0, 2500.0);
     assert!(fresh < 15.0, "{fresh}");
+}
+
+/// Values that come in an order, that stay, and that are lost: the distribution knows them soon, and point forecasts
+/// have to keep their bound nevertheless, counted from outside.
+#[test]
+fn point_forecasts_keep_their_bound_where_the_distribution_knows_what_comes() {
+    let cycle = |i: usize| [10.0, 20.0, 30.0][(i + 1) % 3];
+    let stays = |i: usize| if i < 700 { cycle(i) } else { 25.0 };
+    let falls = |i: usize| [7.0, 7.0, 7.0, 90.0][i % 4] + if i > 1500 { 1000.0 } else { 0.0 };
+    for (name, value) in [("cycle", &cycle as &dyn Fn(usize) -> f64), ("stays", &stays), ("falls", &falls)] {
+        let mut model = NumberModel::new(1, NumberOptions::default(), 1);
+        let mut key = NumberKey::new(&model);
+        let mut whole = [0.0; 2];
+        let mut experts = [[0.0; 2]; 64];
+        for i in 0..4000 {
+            let y = value(i);
+            model.begin(&mut key, &EventContext { time_us: None, symbols: &[] });
+            if i > 0 {
+                let losses = |x: f64| [(x - y).powi(2), (x - y).abs()];
+                let add = |sums: &mut [f64; 2], more: [f64; 2]| sums.iter_mut().zip(more).for_each(|(s, x)| *s += x);
+                add(&mut whole, [losses(model.mean(0))[0], losses(model.median(0))[1]]);
+                for (sums, (_, said)) in experts.iter_mut().zip(model.point_experts(0)) {
+                    // one that is absent says what the whole says, for want of the first layer's word
+                    add(sums, said.map_or([losses(model.mean(0))[0], losses(model.median(0))[1]], losses));
+                }
+            }
+            model.observe(&mut key, 0, y);
+            model.finish(&mut key);
+        }
+        for (place, loss) in PointLoss::ALL.into_iter().enumerate() {
+            let regret = model.point_regret(0, loss).unwrap();
+            let least = experts.iter().take(model.point_experts(0).len()).map(|sums| sums[place]);
+            let least = least.fold(f64::INFINITY, f64::min);
+            assert_eq!(regret.count, 3999, "{name}, {loss:?}");
+            assert!(regret.regret <= regret.bound, "{name}: {regret:?}");
+            let above = whole[place] - least;
+            assert!(above <= regret.bound, "{name}, {loss:?}: {above} above the best, at most {}", regret.bound);
+        }
+    }
 }

@@ -1,23 +1,18 @@
 //! What a key's columns do over the next events: learnt for each lead where that was asked for (see `horizon`),
 //! else rolled out as if each event were as expected.
 //!
-//! Step one is the standing distribution. Further steps feed the point forecasts back in. Quantiles keep the shape of
-//! step one around the mean and widen as an autoregression with the column's own lag-one correlation does, up to the
-//! column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)).
+//! Step one is the standing distribution. Further steps feed what was expected back in ([`RolledColumn`] says what that
+//! is, and how wide the steps are).
 
 use crate::horizon::lead::{BEFORE, HorizonInputs, ROLLED, SimpleForecasts, USUAL};
 use crate::horizon::models::HorizonOrigin;
 use crate::key_column::KeyColumn;
-use crate::options::{EventContext, Forecast, Given};
+use crate::model::rolled::RolledColumn;
+use crate::options::{EventContext, Forecast};
 use crate::season::phase;
 use crate::stages::event::EventScratch;
-use crate::stages::quantiles::Predictive;
 use crate::{NumberKey, NumberModel};
 use std::borrow::Cow;
-use surmise_experts::PointLoss;
-
-/// Scales grow up to so many units of the column.
-const SPREAD_UNITS_MAX: f64 = 1.5;
 
 impl NumberModel {
     /// The next `horizon` events of `key`, without learning: for each step and column the mean and the quantiles at
@@ -120,83 +115,37 @@ impl NumberModel {
         let mut ahead = self.network.as_ref().map(|network| network.ahead(key.network.as_ref()));
         let mut event = EventScratch::default();
         let mut steps: Vec<Vec<Forecast>> = Vec::with_capacity(horizon);
-        let mut shapes: Vec<RollShape> = Vec::new();
+        let mut rolled: Vec<RolledColumn> = (0..columns.len()).map(|_| RolledColumn::new()).collect();
         let mut ctx = *ctx;
         for h in 0..horizon {
             event.forecast(self.sources(), &key, &ctx, &mut ahead);
-            if h == 0 {
-                shapes = (0..columns.len()).map(|j| self.shape(&event, j, levels)).collect();
-            }
-            steps.push((0..columns.len()).map(|j| shapes[j].widen(&event, j)).collect());
+            let step = rolled.iter_mut().enumerate().map(|(j, column)| column.step(&event, columns, j, levels));
+            steps.push(step.collect());
             if h + 1 < horizon {
-                self.move_as_expected(key.to_mut(), &event);
+                self.move_as_expected(key.to_mut(), &event, |j| rolled[j].expected());
                 ctx = EventContext::default();
             }
         }
         steps
     }
 
-    /// The shape of a column's distribution at the first step.
-    fn shape(&self, event: &EventScratch, column: usize, levels: &[f64]) -> RollShape {
-        let c = &self.columns[column];
-        let mut offsets = Vec::new();
-        if !levels.is_empty() {
-            let map = c.calibrator(Given::Before).map();
-            let standing = Predictive::new(event.cdf(&self.columns, column));
-            offsets = standing.quantiles(levels.iter().map(|level| map.plain(*level)));
-            offsets.iter_mut().for_each(|offset| *offset -= event.mean(column));
-        }
-        let widest = (SPREAD_UNITS_MAX * c.units.unit / event.scale(column).max(1e-300)).max(1.0);
-        RollShape { offsets, autocorrelation: c.autocorrelation(0.0), widest, variance: 0.0, power: 1.0 }
-    }
-
-    /// Moves a key on over an event that was as expected.
-    fn move_as_expected(&self, key: &mut NumberKey, event: &EventScratch) {
+    /// Moves a key on over an event that was as `expected` of each column.
+    fn move_as_expected(&self, key: &mut NumberKey, event: &EventScratch, expected: impl Fn(usize) -> f64) {
         let season = &self.season;
         for (j, key_column) in key.columns.iter_mut().enumerate().take(self.columns.len()) {
             if event.is_known(j) {
-                let mean = event.mean(j);
-                let value = Some(mean).filter(|mean| !mean.is_nan());
-                key_column.push(value, mean, self.columns[j].units.quantum);
+                let value = Some(expected(j)).filter(|value| !value.is_nan());
+                key_column.push(value, event.mean(j), self.columns[j].units.quantum);
             }
         }
         if season.day > 0 && key.ring.epoch == season.epoch {
             if let (Some(before), Some(now)) = (key.time_us, event.time_us()) {
                 key.ring.skip(season.steps(before, now) - 1);
             }
-            let mean = |j: usize| if j < self.columns() { event.mean(j) } else { f64::NAN };
-            key.ring.push_with(mean);
-            key.profile.pass(mean, season.place(event.time_us()));
+            let value = |j: usize| if j < self.columns() { expected(j) } else { f64::NAN };
+            key.ring.push_with(value);
+            key.profile.pass(value, season.place(event.time_us()));
         }
         key.time_us = event.time_us();
-    }
-}
-
-/// The shape of a column's distribution at the first step, and how it widens with each step.
-struct RollShape {
-    /// Quantiles less the mean.
-    offsets: Vec<f64>,
-    autocorrelation: f64,
-    /// The scale grows up to so many times its first.
-    widest: f64,
-    /// 1 + φ² + … so far, and the next term.
-    variance: f64,
-    power: f64,
-}
-
-impl RollShape {
-    /// The forecast of the next step, which is wider than the one before.
-    fn widen(&mut self, event: &EventScratch, column: usize) -> Forecast {
-        let mean = event.point(column, PointLoss::Squared);
-        // what stands for the first step is around the stack
-        let centre = if self.variance == 0.0 { event.mean(column) } else { mean };
-        self.variance += self.power;
-        self.power *= self.autocorrelation * self.autocorrelation;
-        let wider = self.variance.sqrt().min(self.widest);
-        Forecast {
-            mean,
-            median: event.point(column, PointLoss::Absolute),
-            quantiles: self.offsets.iter().map(|offset| centre + offset * wider).collect(),
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod forecast;
 mod query;
+mod rolled;
 
 use crate::NumberKey;
 use crate::column::NumberColumn;

@@ -21,6 +21,8 @@ const ASTRAY_FACTOR: f64 = 4.0;
 const ASTRAY_AFTER: u32 = 100;
 /// Rate of the median of the stack's errors, in mean errors.
 const HALF_RATE: f64 = 0.03;
+/// A point forecast is right within so small a part of the value, which is what rounding leaves.
+const KNOWN_PART: f64 = 1e-9;
 /// Steps beyond this are not remembered.
 const STEP_MAX: f64 = 1e100;
 /// Errors of regressions count as at most so many units.
@@ -66,10 +68,12 @@ impl NumberColumn {
         if scored.is_settled {
             // whatever else would learn that nothing ever changes
             self.repeat[past.run_class].learn(true);
+            self.mend_points(stages);
             return;
         }
         self.learn_point_masses(stages);
         if scored.is_foretold {
+            self.mend_points(stages);
             return;
         }
         if past.regime() == Regime::Known {
@@ -140,6 +144,22 @@ impl NumberColumn {
         }
         self.learn_residual(y - experts.linear);
         self.learn_covariance(z, past.z[0]);
+    }
+
+    /// Learns point forecasts of a value that the distribution knew, where they did not know it: however sure the
+    /// distribution is, their bound holds for every value. Where they were right there is nothing to learn, nor does
+    /// the regret against anybody grow.
+    fn mend_points(&mut self, stages: ColumnStages<'_>) {
+        let (y, points) = (stages.scored.value, &stages.forecast.points);
+        let near = KNOWN_PART * (y.abs() + self.units.quantum);
+        let is_known = |loss: &PointLoss| (points.value(*loss) - y).abs() <= near;
+        match stages.past.regime() {
+            Regime::Known if PointLoss::ALL.iter().all(is_known) => {
+                PointLoss::ALL.iter().for_each(|loss| self.points_mut(*loss).pass());
+            }
+            Regime::Known => self.learn_points(stages),
+            _ => {}
+        }
     }
 
     /// Learns the mixtures of point forecasts, and the experts that are in them alone.

@@ -69,6 +69,22 @@ impl<'a> Predictive<'a> {
         levels.into_iter().map(|p| known.quantile(p.clamp(1e-9, 1.0 - 1e-9))).collect()
     }
 
+    /// The single value that is likelier than all others together, and how likely it is, if one is.
+    pub(crate) fn likeliest(cdf: MixtureCdf<'a>) -> Option<(f64, f64)> {
+        if cdf.point_weights()[0] >= 0.5 {
+            return None;
+        }
+        let spikes = Self::new(cdf).spikes;
+        let mut below = 0.0;
+        // kinds of spikes stand at one place, but for rounding
+        let groups = spikes.chunk_by(|a, b| (a.0 - b.0).abs() <= 1e-9 * b.0.abs());
+        let mut masses = groups.filter_map(|group| {
+            let &(y, sum) = group.last()?;
+            Some((y, sum - std::mem::replace(&mut below, sum)))
+        });
+        masses.find(|(_, mass)| *mass > 0.5)
+    }
+
     /// The mass of all spikes up to and including x.
     fn spiked(&self, x: f64) -> f64 {
         match self.spikes.partition_point(|s| s.0 <= x) {
