@@ -244,6 +244,9 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         if let Some(horizon) = &mut self.horizon {
             horizon.score(&event, self.learner.schema(), counts);
         }
+        if let Some(scores) = &mut self.scores {
+            scores.expect(record, &self.learner, &self.options.limits);
+        }
         self.learner.observe_into(&event, &mut self.outcome);
         if let Some(fault) = self.learner.pages_fault() {
             return Err(fault.clone().into());
@@ -270,8 +273,7 @@ impl<'a, F: FnMut(&ReplayProgress)> RunningReplay<'a, F> {
         let time_us = event.time_us.or(self.learner.latest_line_time());
         self.drifts.extend(outcome.drift.iter().take(DRIFTS_MAX.saturating_sub(self.drifts.len())).cloned());
         if let Some(scores) = &mut self.scores {
-            let (schema, forecasts) = (self.learner.schema(), self.learner.latest_forecasts());
-            scores.write(event, time_us, schema, outcome, forecasts, self.horizon.as_ref())?;
+            scores.write(event, time_us, outcome, &self.learner, self.horizon.as_ref())?;
         }
         if self.options.anomalies {
             // an event without a time has that of the one before

@@ -1,11 +1,11 @@
-//! One row per event: how surprising it was, and what was expected of its numbers.
+//! One row per event: how surprising it was, and what was expected of its numbers, or of the target.
 
 use crate::error::ReplayError;
 use crate::horizon::HorizonScores;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use surmise_event::{Event, Expected, Outcome, Schema, Value, format_time};
-use surmise_learner::NumberForecast;
+use surmise_event::{Data, Event, Expected, Limits, Outcome, Record, Value, format_time};
+use surmise_learner::{Learner, NumberForecast};
 
 /// What is told of a forecast of a number.
 const FORECAST_COLUMNS: [&str; 3] = ["yhat", "yhat_lower", "yhat_upper"];
@@ -15,13 +15,30 @@ pub(crate) struct ScoreWriter {
     path: PathBuf,
     out: csv::Writer<File>,
     fields: Option<Vec<String>>,
+    /// What was expected of the next event's target, if that is no number: the likeliest symbol, and how likely it is.
+    expected: Option<(String, f64)>,
 }
 
 impl ScoreWriter {
     pub(crate) fn create(path: &Path) -> Result<ScoreWriter, ReplayError> {
         let file =
             File::create(path).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
-        Ok(ScoreWriter { path: path.into(), out: csv::Writer::from_writer(file), fields: None })
+        Ok(ScoreWriter { path: path.into(), out: csv::Writer::from_writer(file), fields: None, expected: None })
+    }
+
+    /// Takes in what is expected of the target of the event that comes next, given its other fields.
+    pub(crate) fn expect(&mut self, record: &Record, learner: &Learner, limits: &Limits) {
+        self.expected = None;
+        let Some(target) = symbol_target(learner) else { return };
+        let Data::Fields(fields) = &record.data else { return };
+        let given = fields.iter().filter(|(name, _)| **name != *target).cloned().collect();
+        let given = Record { data: Data::Fields(given), ..record.clone() };
+        let answer = learner.predict_given(&given, limits, 1).ok().flatten();
+        if let Some(Expected::Symbols { top, .. }) = answer.as_ref().and_then(|answer| answer.fields.get(target))
+            && let Some((symbol, p)) = top.first()
+        {
+            self.expected = Some((symbol.as_deref().unwrap_or_default().to_owned(), *p));
+        }
     }
 
     /// Writes a row; the first one decides which numbers have columns. `time_us` is the time of the event, or the one
@@ -31,16 +48,19 @@ impl ScoreWriter {
         &mut self,
         event: &Event,
         time_us: Option<i64>,
-        schema: &Schema,
         outcome: &Outcome,
-        forecasts: &[NumberForecast],
+        learner: &Learner,
         horizon: Option<&HorizonScores>,
     ) -> Result<(), ReplayError> {
+        let (schema, forecasts) = (learner.schema(), learner.latest_forecasts());
         let path = &self.path;
         let fault = |e: csv::Error| ReplayError::Write { file: path.display().to_string(), error: e.into() };
         if self.fields.is_none() {
-            let numbers: Vec<String> =
-                schema.fields.iter().filter(|f| f.kind.is_number()).map(|f| f.name.clone()).collect();
+            // of a stream with a target nothing else is forecast
+            let target = learner.options().target.as_deref();
+            let is_forecast = |name: &str| target.is_none_or(|target| name == target);
+            let numbers = schema.fields.iter().filter(|f| f.kind.is_number() && is_forecast(&f.name));
+            let numbers: Vec<String> = numbers.map(|f| f.name.clone()).collect();
             let mut header: Vec<String> =
                 ["offset", "key", "time", "surprise_bits", "anomaly_score", "rarity_events", "why"]
                     .map(str::to_owned)
@@ -54,6 +74,9 @@ impl ScoreWriter {
                     header.extend(FORECAST_COLUMNS.map(|c| format!("{n}_{c}_{steps}")));
                 }
             }
+            if let Some(target) = symbol_target(learner) {
+                header.extend(["yhat", "probability"].map(|c| format!("{target}_{c}")));
+            }
             self.out.write_record(&header).map_err(fault)?;
             self.fields = Some(numbers);
         }
@@ -64,7 +87,7 @@ impl ScoreWriter {
             outcome.surprise_bits.to_string(),
             outcome.anomaly_score.to_string(),
             outcome.rarity_events.to_string(),
-            why(event, schema, outcome),
+            why(event, outcome, learner),
         ];
         for (i, name) in self.fields.iter().flatten().enumerate() {
             // forecasts mostly come in the order of the columns
@@ -77,12 +100,23 @@ impl ScoreWriter {
                 row.extend(columns_of(horizon.due().and_then(|due| far_forecast(due.fields.get(name)?))));
             }
         }
+        if symbol_target(learner).is_some() {
+            let (symbol, p) = self.expected.take().unzip();
+            row.extend([symbol.unwrap_or_default(), p.map_or(String::new(), |p| p.to_string())]);
+        }
         self.out.write_record(&row).map_err(fault)
     }
 
     pub(crate) fn finish(mut self) -> Result<(), ReplayError> {
         self.out.flush().map_err(|error| ReplayError::Write { file: self.path.display().to_string(), error })
     }
+}
+
+/// The target of a stream, if it has one that is no number.
+fn symbol_target(learner: &Learner) -> Option<&str> {
+    let target = learner.options().target.as_deref()?;
+    let field = learner.schema().fields.iter().find(|field| field.name == target);
+    Some(target).filter(|_| field.is_none_or(|field| !field.kind.is_number()))
 }
 
 /// The columns of a forecast, empty where there is none.
@@ -96,11 +130,16 @@ fn far_forecast(expected: &Expected) -> Option<[f64; 3]> {
     Some([*mean, *quantiles.get("0.05")?, *quantiles.get("0.95")?])
 }
 
-/// What is most unusual in an event: a field, or of a text its oddest word.
-fn why(event: &Event, schema: &Schema, outcome: &Outcome) -> String {
-    let fields = outcome.fields.iter();
-    let Some(odd) = fields.max_by(|a, b| a.evidence_bits().total_cmp(&b.evidence_bits())) else { return String::new() };
-    let value = schema.position(&odd.name).and_then(|i| event.values.get(i));
+/// What is most unusual in an event: the field that makes it as rare as it is, or else the one that costs most beyond
+/// what was expected, and of a text its oddest word; empty where nothing is unusual.
+fn why(event: &Event, outcome: &Outcome, learner: &Learner) -> String {
+    let rarest = learner.rarest_field().and_then(|name| outcome.fields.iter().find(|field| *field.name == *name));
+    let odd = || {
+        let most = outcome.fields.iter().max_by(|a, b| a.evidence_bits().total_cmp(&b.evidence_bits()));
+        most.filter(|field| field.evidence_bits() > 0.0)
+    };
+    let Some(odd) = rarest.or_else(odd) else { return String::new() };
+    let value = learner.schema().position(&odd.name).and_then(|i| event.values.get(i));
     match (odd.word, value) {
         (Some(word), Some(Value::Bytes(text))) => {
             let spelt = text.get(word.start as usize..word.end as usize).unwrap_or_default();

@@ -9,6 +9,7 @@ impl Learner {
     /// Judges the event at hand, which has this offset, by all that its fields showed.
     pub(crate) fn judge(&mut self, offset: u64, out: &mut Outcome) {
         let verdict = self.monitors.alarms.verdict(offset, self.options.alarm_budget);
+        self.scratch.rarest_field = verdict.field;
         let fields = &self.models.fields;
         tell(verdict, |field| fields.get(field as usize).map(|f| f.name.clone()), out);
     }

@@ -150,6 +150,8 @@ pub(crate) struct Scratch {
     pub(crate) line_time_us: Option<i64>,
     /// The outcome of the event's line; kept for its lists.
     pub(crate) line: LineOutcome,
+    /// The field that says most of how rare the latest event is.
+    pub(crate) rarest_field: Option<u32>,
     /// The number of the line's template.
     pub(crate) template: u32,
     /// Where the event found the models.
@@ -174,6 +176,7 @@ impl Default for Scratch {
             line_cause: None,
             line_time_us: None,
             line: LineOutcome::default(),
+            rarest_field: None,
             template: 0,
             before: BeforeEvent::default(),
         }

@@ -95,6 +95,12 @@ impl Learner {
         &self.measures.forecasts
     }
 
+    /// The name of the field that says most of how rare the latest event is; none where no field says anything, and
+    /// of lines, whose evidence is of their words.
+    pub fn rarest_field(&self) -> Option<&str> {
+        self.models.fields.get(self.scratch.rarest_field? as usize).map(|field| &*field.name)
+    }
+
     /// The time that the line of the latest event tells, in microseconds since 1970; none if it tells none. A year, a
     /// day or a zone that it leaves out is what the lines before it have, or UTC. It is no time of the event: the clock
     /// of whoever wrote the line may be another one.

@@ -42,7 +42,8 @@ pub(crate) struct ReplayArgs {
     horizon: Option<u32>,
     /// Write one row per event: offset, key, time, surprise, anomaly score, and forecasts of numbers; with --horizon N
     /// also what was forecast of them N events of their key before, as FIELD_yhat_N and the ends of its interval of
-    /// nine in ten, FIELD_yhat_lower_N and FIELD_yhat_upper_N. The time of a line of a log is the one that the line
+    /// nine in ten, FIELD_yhat_lower_N and FIELD_yhat_upper_N. Of a --target that is no number, TARGET_yhat is the
+    /// likeliest symbol and TARGET_probability how likely it was. The time of a line of a log is the one that the line
     /// tells.
     #[arg(long, value_name = "OUT.csv")]
     scores: Option<PathBuf>,
