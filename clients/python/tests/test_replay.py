@@ -219,12 +219,28 @@ def test_frames_as_people_have_them() -> None:
     plain = pandas.DataFrame(rows)
     scores = score(plain, key=0, settings=SMALL)
     assert "1_yhat" in scores and scores["surprise_bits"].notna().all()
+    # names that look like numbers are names all the same
+    numbers = pandas.DataFrame([[1.5, 2.5]] * 50)
+    assert len(score(numbers, settings=SMALL)) == 50
     nullable = plain.rename(columns=str).convert_dtypes()
     nullable.loc[7, "1"] = pandas.NA
     assert len(score(nullable, key="0", settings=SMALL)) == 300
     twice = pandas.DataFrame(rows, columns=["a", "a"])
     with pytest.raises(ValueError, match="two columns 'a'"):
         score(twice, settings=SMALL)
+
+
+def test_a_class_of_a_frame_has_its_likeliest_value() -> None:
+    pandas = pytest.importorskip("pandas")
+    from surmise.pandas import score  # noqa: PLC0415
+
+    chance = random.Random(5)
+    fruit = [chance.choice(["apple", "melon"]) for _ in range(400)]
+    frame = pandas.DataFrame({"weight": [150.0 if name == "apple" else 1200.0 for name in fruit], "fruit": fruit})
+    scores = score(frame, target="fruit", settings=SMALL)
+    assert (scores["fruit_yhat"][200:] == frame["fruit"][200:]).all()
+    assert scores["fruit_probability"][200:].between(0.9, 1.0).all()
+    assert "weight_yhat" not in scores
 
 
 def test_scores_of_a_daemon(daemon: Daemon, stream: str) -> None:

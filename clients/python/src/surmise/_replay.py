@@ -118,7 +118,7 @@ def replay_scores(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], **o
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(rows)
-        arguments = [*options.pop("arguments", ()), "--scores", str(scores_path)]
+        arguments = [*options.pop("arguments", ()), "--header", "yes", "--scores", str(scores_path)]
         replay(table_path, format="csv", arguments=arguments, **options)
         with scores_path.open(encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))

@@ -47,7 +47,8 @@ def score(
     Every row is predicted before it is learnt, so the scores are what a daemon would have said as the rows came.
     The columns are `surprise_bits`, `anomaly_score` (from 0 to 1), `rarity_events` (once in so many events), `why` (the
     field or word that is odd), and for each number what was expected: `FIELD_yhat`, `FIELD_yhat_lower`,
-    `FIELD_yhat_upper`. `columns` chooses what is looked at; `key` and `time` name columns; a time without a zone is
+    `FIELD_yhat_upper`. Of a `target` that is no number they are `TARGET_yhat`, the likeliest symbol, and
+    `TARGET_probability`. `columns` chooses what is looked at; `key` and `time` name columns; a time without a zone is
     taken as UTC. The other keywords are those of `replay`. Needs pandas and the program `surmise`, but no daemon.
     """
     import pandas as pd  # noqa: PLC0415
@@ -71,11 +72,12 @@ def score(
     )
     if len(rows) != len(frame):
         raise ProtocolError(f"surmise scored {len(rows)} of {len(frame)} rows; `surmise inspect` says what it reads")
+    texts = {*_TEXTS, f"{target}_yhat"} if f"{target}_probability" in rows[0] else {*_TEXTS}
     scores: dict[str, list[Any]] = {}
     for name in rows[0]:
         if name in ("offset", "key", "time"):
             continue
-        scores[name] = [row[name] if name in _TEXTS else _number(row[name]) for row in rows]
+        scores[name] = [row[name] if name in texts else _number(row[name]) for row in rows]
     return pd.DataFrame(scores, index=frame.index)
 
 
