@@ -158,6 +158,22 @@ fn a_pipe_is_read_as_the_file_is() {
     assert_eq!(told(&piped), told(&of_file));
 }
 
+/// The first line of a log is all that is there of it at first, and says nothing of what comes.
+#[test]
+fn text_that_comes_by_a_pipe_is_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("input");
+    std::fs::write(&file, "Nov 30 16:00:00 host app: starting up\n").unwrap();
+    let mut cat = std::process::Command::new("cat").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let piped: Stdio = cat.stdout.take().unwrap().into();
+    for input in [piped, File::open(&file).unwrap().into()] {
+        let out = command("surmise").args(["inspect", "--output", "json"]).stdin(input).output().unwrap();
+        let told: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&out)));
+        assert_eq!((&told["format"], &told["records"]), (&"lines".into(), &1.into()));
+    }
+    cat.wait().unwrap();
+}
+
 #[test]
 fn scores_of_lines_have_the_times_that_the_lines_tell() {
     let dir = tempfile::tempdir().unwrap();

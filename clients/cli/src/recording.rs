@@ -14,7 +14,8 @@ pub(crate) struct RecordingArgs {
     /// Files, in order; several are one stream. `-` is standard input. gzip, zstd and bzip2 are decompressed.
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// How the files are streams: bytes, text, tokens, lines, csv, ndjson, parquet. Names and content tell by default.
+    /// How the files are streams: bytes, text, tokens, lines, csv, ndjson, parquet. Names and content tell by default;
+    /// text that comes by a pipe is lines.
     ///
     /// bytes, text: every byte is an event of one sequence.
     /// tokens: each line is one key's sequence of symbols separated by blanks, and its end is an event.

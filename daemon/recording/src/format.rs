@@ -82,6 +82,15 @@ impl Format {
             _ => by_content(head),
         }
     }
+
+    /// Guesses the format of what comes by a pipe from what is there of it. Of text each line is an event: the first
+    /// one may be all that is there yet, and does not tell prose from a log.
+    pub(crate) fn detect_piped(name: &str, head: &[u8]) -> Format {
+        match Format::detect(name, head) {
+            Format::Text => Format::Lines,
+            told => told,
+        }
+    }
 }
 
 impl Serialize for Format {
@@ -199,6 +208,27 @@ mod tests {
             assert_eq!(Format::detect(name, head.as_bytes()), want, "{name}");
         }
         assert_eq!("csv".parse(), Ok(Format::Csv));
+    }
+
+    #[test]
+    fn text_that_comes_by_a_pipe_is_lines() {
+        for (head, want) in [
+            ("Nov 30 16:00:00 host app: starting up\n", Format::Lines),
+            ("hello world\n", Format::Lines),
+            ("To be, or not\nto be that is\n", Format::Lines),
+            ("", Format::Lines),
+            ("{\"data\":1}\n", Format::Ndjson),
+            ("date,a\n2016-01-01,1\n2016-01-02,2\n", Format::Csv),
+            ("5 5 22 11\n", Format::Tokens),
+            ("PAR1", Format::Parquet),
+            ("a\0b", Format::Bytes),
+        ] {
+            assert_eq!(Format::detect_piped("standard input", head.as_bytes()), want, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn words_that_are_no_format_have_a_hint() {
         assert!("cvs".parse::<Format>().unwrap_err().to_string().contains("did you mean csv?"));
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct InputFile {
     pub(crate) odd: OddityLog,
     /// Whether more may come while it is being read, as from a pipe or a terminal.
     pub(crate) live: bool,
+    /// Whether it is standard input or a pipe, of which no more than its first line may be there yet.
+    pub(crate) piped: bool,
     /// The file itself, where it can be read at any place: it is neither a pipe nor compressed.
     pub(crate) plain: Option<File>,
 }
@@ -147,6 +149,7 @@ impl InputFiles {
             plain = if live { None } else { Some(file.try_clone().map_err(open)?) };
             (path.display().to_string().into(), Box::new(file), live)
         };
+        let piped = live || is_stdin(&path);
         let live = live && !self.patient;
         let failed = |error| SourceError::Read { file: name.to_string(), error };
         let counted = CountedReader { inner, bytes: self.bytes_read.clone() };
@@ -165,7 +168,7 @@ impl InputFiles {
             reader.consume(mark);
             reader = with_whole_head(encoding.decode(reader), live);
         }
-        Ok(Some(InputFile { name, reader, compression, encoding, odd: self.odd.clone(), live, plain }))
+        Ok(Some(InputFile { name, reader, compression, encoding, odd: self.odd.clone(), live, piped, plain }))
     }
 
     /// A counter of the bytes read so far, of all files.

@@ -42,6 +42,7 @@ impl Source {
         let mut first = files.next()?.expect("invariant: without a path, standard input is read");
         let format = match options.format {
             Some(format) => format,
+            None if first.piped => Format::detect_piped(&first.name.clone(), first.head()?),
             None => Format::detect(&first.name.clone(), first.head()?),
         };
         let (compression, encoding) = (first.compression, first.encoding);

@@ -169,6 +169,28 @@ fn the_wire_is_read_as_it_is() {
     assert_eq!(r[1].key.as_deref(), Some("/a"));
 }
 
+/// A file of another format among the files is left out as well.
+#[test]
+fn what_is_no_json_is_left_out_of_json() {
+    let d = tempfile::tempdir().unwrap();
+    let f = write(&d, "a.ndjson", "{\"a\":1}\noops this is text\n2026-11-23 10:00 started\n{\"a\":2}\n");
+    let table = write(&d, "b.csv", "a\n3\nx\n");
+    let s = open(&[f.clone(), table], None, |_| ()).unwrap();
+    let odd = s.oddities();
+    let values: Vec<Data> = records(s).into_iter().map(|r| r.data).collect();
+    let number = |x: f64| Data::Fields(vec![("a".into(), Datum::Number(x))]);
+    // a lone number is JSON
+    assert_eq!(values, [number(1.0), number(2.0), Data::One(Datum::Number(3.0))]);
+    let odd = odd.list();
+    assert_eq!((odd.len(), odd[0].count, odd[0].line, odd[0].example.as_str()), (1, 4, 2, "oops this is text"));
+    let strict = open(&[f], None, |o| o.strict = true).and_then(|s| s.collect::<Result<Vec<_>, _>>());
+    assert!(strict.unwrap_err().to_string().contains("a.ndjson:2: "));
+    let f = write(&d, "texts.ndjson", "\"up and down\"\n {\"data\":\"x\"}\n\"up\" and down\n");
+    let values: Vec<Data> =
+        records(open(&[f], Some(Format::Ndjson), |_| ()).unwrap()).into_iter().map(|r| r.data).collect();
+    assert_eq!(values, ["up and down", "x"].map(|text| Data::One(Datum::Text(text.into()))));
+}
+
 #[test]
 fn what_is_compressed_reads_as_what_is_not() {
     let d = tempfile::tempdir().unwrap();

@@ -12,7 +12,7 @@ use crate::times::TimeReader;
 use surmise_event::{
     ColumnReading, Data, Datum, Field, FieldKind, Limits, Numerals, Record, Refusal, RefusalCode, Schema,
 };
-use surmise_protocol::{EventLine, ProducerLine, is_time_name, parse_plain, parse_plain_untimed};
+use surmise_protocol::{EventLine, ProducerLine, is_time_name, parse_json, parse_plain, parse_plain_untimed};
 
 /// Events without values that are read, at most, until one tells what the fields are.
 const SAMPLE_EVENTS_MAX: usize = 1000;
@@ -106,7 +106,7 @@ impl EventShaper {
     /// The record of a line; none of a hello, which is no event, and of a line that is left out.
     fn read(&mut self, line: &TextLine) -> Result<Option<Item>, SourceError> {
         let parse = if self.untimed { parse_plain_untimed } else { parse_plain };
-        let read = match parse(line.text.as_bytes()) {
+        let read = match parse(line.text.as_bytes()).and_then(|read| json_alone(read, &line.text)) {
             Ok(ProducerLine::Hello(_)) => return Ok(None),
             Ok(ProducerLine::Event(event)) => self.shape(event, line.place()),
             Err(refusal) => Err(SourceError::Data { file: line.file.to_string(), line: line.number, refusal }),
@@ -177,6 +177,18 @@ impl EventShaper {
             }
         }
         Ok(event)
+    }
+}
+
+/// Refuses a symbol that stands there as bare text: a plain connection has such lines, a recording of JSON has not.
+fn json_alone(read: ProducerLine, text: &str) -> Result<ProducerLine, Refusal> {
+    match &read {
+        ProducerLine::Event(EventLine { record: Record { data: Data::One(Datum::Text(_)), .. }, .. })
+            if !text.trim_start().starts_with('{') =>
+        {
+            parse_json(text.as_bytes())
+        }
+        ProducerLine::Hello(_) | ProducerLine::Event(_) => Ok(read),
     }
 }
 
