@@ -77,3 +77,29 @@ fn a_sender_can_tell_what_the_fields_of_a_new_stream_hold() {
     }
     host.stop();
 }
+
+/// Who sends bytes can make sure that the stream is one of them before it sends any.
+#[test]
+fn that_a_stream_is_one_of_bytes_can_be_said_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let declared = "fields = [{ name = \"value\", kind = \"byte\" }]";
+    let host = Host::start_with(dir.path(), &format!("[model]\nnetwork = \"off\"\n[streams.\"book-*\"]\n{declared}\n"));
+    let hello = |stream: &str| json!({"producer": "p", "epoch": 1, "stream": stream, "fields": [{"name": "value", "kind": "byte"}]});
+    let say = |stream: &str| {
+        let mut wire = host.connect();
+        let answer = wire.hello(hello(stream));
+        (wire, answer)
+    };
+    let refused = |answer: &Value| answer["error"]["reason"].as_str().unwrap_or_default().contains("none of bytes");
+    assert!(refused(&say("other").1));
+    assert_eq!(host.get("/api/v1/streams/other").0, 404, "nothing is made of what is refused");
+    // before its first event, and when it is there
+    for seq in [1, 2] {
+        let (mut wire, answer) = say("book-1");
+        assert!(answer["welcome"].is_object(), "{answer}");
+        wire.say(&json!({"seq": seq, "data": "to be, or not"}).to_string());
+        wire.until_ack(seq);
+    }
+    assert_eq!(kinds(&host, "book-1").0, json!([["value", "byte"]]));
+    host.stop();
+}

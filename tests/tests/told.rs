@@ -221,3 +221,32 @@ fn every_fault_of_a_configuration_is_told() {
     }
     assert!(!said(&out).contains(".rs"), "{}", said(&out));
 }
+
+/// Who sends a file whose bytes would be the events is refused where the stream is none of bytes.
+#[test]
+fn bytes_go_to_streams_of_bytes_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("book.txt");
+    std::fs::write(&file, "To be, or not\nto be, that is\n".repeat(400)).unwrap();
+    let declared = "[streams.book]\nfields = [{ name = \"value\", kind = \"byte\" }]\nclosed = true\n";
+    let toml = SMALL.to_owned() + declared;
+    let d = TestDaemon::start_with(&dir.path().join("state"), &toml, &[]);
+    let send = |args: &[&str]| d.surmise(&[&["send", file.to_str().unwrap()], args].concat());
+    for args in [&["--stream", "alice"][..], &["--stream", "alice", "--format", "bytes"], &[]] {
+        let out = send(args);
+        let said = said(&out);
+        assert!(out.status.code() == Some(64) && said.contains("nothing was sent"), "{said}");
+        assert!(said.contains("--format lines") && said.contains("{ name = \"value\", kind = \"byte\" }"), "{said}");
+    }
+    assert_eq!(d.get("/api/v1/streams/alice").0, 404);
+    // a stream of lines that is there stays one
+    assert!(send(&["--stream", "alice", "--format", "lines"]).status.success());
+    assert_eq!(send(&["--stream", "alice"]).status.code(), Some(64));
+    assert!(send(&["--stream", "book"]).status.success());
+    let replayed = replay(&["--output", "json", file.to_str().unwrap()]);
+    let replayed: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+    assert_eq!(d.hash("book"), replayed["state_hash"].as_str().unwrap());
+    // and again when it is there
+    assert!(send(&["--stream", "book"]).status.success());
+    assert_eq!(d.hash("book"), replayed["state_hash"].as_str().unwrap());
+}

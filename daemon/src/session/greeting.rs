@@ -122,11 +122,11 @@ pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Gree
     // the token comes first, so that a stranger learns nothing from the other refusals
     let grant = recognise(hub, &hello)?;
     check_names(hub, &hello)?;
-    check_fields(hub, &hello.fields)?;
+    let stream = hello.stream.as_deref().unwrap_or(default_stream);
+    check_fields(hub, stream, &hello.fields)?;
     let producer = hello.producer.as_deref().map(|name| ProducerEpoch { producer: name.into(), epoch: hello.epoch });
     let (mut claim, mut forgotten) = (None, 0);
     if let Some(p) = &producer {
-        let stream = hello.stream.as_deref().unwrap_or(default_stream);
         let unavailable = |e: AskError| Refusal::new(RefusalCode::Unavailable, "hello.producer", e.to_string());
         forgotten = hub.look_up_producer(&p.producer, stream).await.map_err(unavailable)?;
         // this waits for an older connection of the producer, so it comes after everything that may be refused
@@ -147,7 +147,7 @@ pub async fn greet(hub: &Hub, hello: Hello, default_stream: &str) -> Result<Gree
         },
         stream: hello.stream.as_deref().map(Into::into),
         key: hello.key.as_deref().map(Into::into),
-        fields: (!hello.fields.is_empty()).then(|| Arc::new(Schema::new(hello.fields.clone()))),
+        fields: told_schema(&hello.fields),
         wants: Wants {
             ack: hello.wants(Want::Ack),
             // the prediction of the next event is a part of an outcome
@@ -194,8 +194,23 @@ fn check_names(hub: &Hub, hello: &Hello) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks that a stream can have these fields. Bytes are declared by the daemon's configuration alone.
-fn check_fields(hub: &Hub, fields: &[Field]) -> Result<(), Refusal> {
+/// The schema that a hello tells. What is said of bytes is known already, or refused.
+fn told_schema(fields: &[Field]) -> Option<Arc<Schema>> {
+    let is_bytes = fields.iter().any(|field| field.kind.is_every_byte());
+    (!fields.is_empty() && !is_bytes).then(|| Arc::new(Schema::new(fields.to_vec())))
+}
+
+/// Whether a stream is one of bytes, or would be with its first event.
+fn has_bytes(hub: &Hub, stream: &str) -> bool {
+    match hub.directory.get(stream) {
+        Some(view) => view.schema.load().is_bytes(),
+        None => hub.config.rule(stream).is_some_and(|(_, rule)| rule.schema().is_bytes()),
+    }
+}
+
+/// Checks that a stream can have these fields. Bytes are declared by the daemon's configuration alone; who says that
+/// the stream is one of them is told where it is not.
+fn check_fields(hub: &Hub, stream: &str, fields: &[Field]) -> Result<(), Refusal> {
     let limits = &hub.config.limits;
     let name_bytes_max = limits.name_bytes.0 as usize;
     let refuse = |reason: String| Err(Refusal::new(RefusalCode::BadHello, "hello.fields", reason));
@@ -211,8 +226,11 @@ fn check_fields(hub: &Hub, fields: &[Field]) -> Result<(), Refusal> {
         if !names.insert(name) {
             return refuse(format!("two fields are named {name:?}"));
         }
-        if field.kind.is_every_byte() {
-            return refuse(format!("{name:?} cannot be of kind byte here; declare the stream in the configuration"));
+        if field.kind.is_every_byte() && !has_bytes(hub, stream) {
+            let mend = "declare the stream in the configuration, before its first event";
+            return refuse(format!(
+                "{name:?} cannot be of kind byte, as the stream {stream:?} is none of bytes; {mend}"
+            ));
         }
         if !field.kind.is_sent() && name != GAP {
             return refuse(format!("a gap is computed, and named {GAP:?}"));

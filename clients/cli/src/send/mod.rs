@@ -95,8 +95,7 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
             Some(WantedReplies::Outcome) => vec![Want::Ack, Want::Outcome],
             Some(WantedReplies::Next) => vec![Want::Ack, Want::Outcome, Want::Next],
         },
-        // a stream that is there has its fields
-        fields: if known.is_some() { Vec::new() } else { told_fields(&source) },
+        fields: told_fields(&source, known.as_ref()),
         ..Hello::default()
     };
     let (replies, inbox) = mpsc::channel(1024);
@@ -275,10 +274,11 @@ fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failur
     }
 }
 
-/// The fields that a new stream is made with: those that the recording or the command line told. Bytes come as texts.
-fn told_fields(source: &Source) -> Vec<Field> {
+/// The fields that a new stream is made with: those that the recording or the command line told. A stream that is there
+/// has its fields; that it is one of bytes is said all the same, so that the daemon refuses what would come as texts.
+fn told_fields(source: &Source, known: Option<&Schema>) -> Vec<Field> {
     let declared = source.declared_schema();
-    if declared.is_bytes() { Vec::new() } else { declared.fields }
+    if known.is_some() && !declared.is_bytes() { Vec::new() } else { declared.fields }
 }
 
 /// The fields that the stream already has, so that the file is read to fit them.

@@ -5,8 +5,9 @@ use super::place::{Likeness, ReadSoFar, divide, place_of};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use surmise_client::{Address, Client, ClientError, ClientOptions};
+use surmise_event::Schema;
 use surmise_protocol::Hello;
-use surmise_recording::{Item, OddityLog, Source, SourceError, SourceOptions};
+use surmise_recording::{Item, OddityLog, Source, SourceError, SourceOptions, pinned};
 use surmise_screen::plural;
 use surmise_terminal::{Exit, Failure};
 use tokio::sync::mpsc;
@@ -46,7 +47,8 @@ pub(super) struct ResumedSending {
 /// Connects, and reads up to where the daemon has what is read.
 pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<ResumedSending, Failure> {
     let Errand { address, mut hello, options, source: how, is_epoch_said } = errand;
-    let client = connect(&address, &mut hello, &options, is_epoch_said).await?;
+    let connected = connect(&address, &mut hello, &options, is_epoch_said).await;
+    let client = connected.map_err(|error| refused(error, &hello))?;
     let committed = client.committed_at_start();
     let mut resumed = ResumedSending::new(client, source, hello.epoch);
     let Some(committed) = committed else { return Ok(resumed) };
@@ -68,6 +70,28 @@ pub(super) async fn begin(errand: Errand<'_>, source: Source) -> Result<ResumedS
     let mut resumed = ResumedSending::new(client, Source::open(how)?, hello.epoch);
     resumed.notes.push(format!("{fault} as {producer}; all of it is sent, as epoch {}", hello.epoch));
     Ok(resumed)
+}
+
+/// Why the daemon cannot be sent to, with what to do where the stream is none of bytes and should be.
+fn refused(error: ClientError, hello: &Hello) -> Failure {
+    let is_of_bytes = hello.fields.iter().any(|field| field.kind.is_every_byte());
+    match &error {
+        ClientError::Refused(reply) if is_of_bytes && reply.field == "hello.fields" => {
+            let stream = hello.stream.as_deref();
+            let (to, named) = (
+                stream.map_or("the default stream".to_owned(), |s| format!("stream {s}")),
+                stream.unwrap_or("default"),
+            );
+            let toml = pinned(&Schema::bytes(), named);
+            Failure::usage(format!(
+                "every byte of this would be an event, and {to} is none of bytes: nothing was sent. --format lines \
+                 sends each line as an event; for bytes, declare the stream in the configuration, before its first \
+                 event:\n{}",
+                toml.trim_end()
+            ))
+        }
+        _ => error.into(),
+    }
 }
 
 /// Connects in the epoch of the hello, or in the newest one where that is older and was not said.
