@@ -250,3 +250,21 @@ fn bytes_go_to_streams_of_bytes_alone() {
     assert!(send(&["--stream", "book"]).status.success());
     assert_eq!(d.hash("book"), replayed["state_hash"].as_str().unwrap());
 }
+
+#[test]
+fn what_is_pinned_changes_nothing_where_texts_stand_among_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("v.csv");
+    let row = |i: u64| format!("{},{}\n", i % 3, if i % 70 == 60 { "fast".into() } else { (i * 37 % 101).to_string() });
+    std::fs::write(&file, "w,v\n".to_owned() + &(0..600).map(row).collect::<String>()).unwrap();
+    let path = file.to_str().unwrap();
+    let toml = surmise(["inspect", path, "--toml", "--stream", "pinned"]).stdout;
+    let toml = SMALL.to_owned() + &String::from_utf8(toml).unwrap();
+    let d = TestDaemon::start_with(&dir.path().join("state"), &toml, &[]);
+    for stream in ["pinned", "free"] {
+        assert!(d.surmise(&["send", path, "--stream", stream]).status.success());
+    }
+    let fields = d.get("/api/v1/streams/pinned").1["schema"]["fields"].to_string();
+    assert!(fields.contains("v.text"), "{fields}");
+    assert_eq!(d.hash("pinned"), d.hash("free"));
+}

@@ -5,7 +5,7 @@ use crate::recording::fields;
 use crate::watch::drift_line;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use surmise_event::{FieldKind, Report};
+use surmise_event::{FieldKind, Report, Schema};
 use surmise_protocol::{AlarmAccount, KeyList, QuarantineList, StreamList, StreamRow, StreamStatus};
 use surmise_recording::pinned;
 use surmise_terminal::format::{count, number, size};
@@ -261,7 +261,7 @@ fn quarantined(list: &QuarantineList, paint: Paint) -> Vec<String> {
 fn pinned_status(s: &StreamStatus) -> Vec<String> {
     let choices = report(s).choices;
     let comment = (!choices.is_empty()).then(|| format!("# {choices}"));
-    let toml = pinned(&s.schema, &s.stream);
+    let toml = pinned(&s.schema, &Schema::default(), &s.stream);
     comment.into_iter().chain(toml.trim_end().lines().map(str::to_owned)).collect()
 }
 

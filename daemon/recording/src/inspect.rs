@@ -58,7 +58,7 @@ pub fn inspect(
     let (bytes, odd) = (source.bytes_counter(), source.oddities());
     let (format, compression, encoding) = (source.format(), source.compression(), source.encoding());
     let (reading, mut notes) = (source.reading().clone(), source.notes().to_vec());
-    let first = source.schema().clone();
+    let (first, declared) = (source.schema().clone(), source.declared_schema());
     let decided = source.decided_schema();
     notes.extend(decided_notes(&first, &decided));
     let mut looks = Looks::new(decided);
@@ -82,7 +82,7 @@ pub fn inspect(
             }
         })
         .collect();
-    let (keys, odd, toml) = (last_times.len() as u64, odd.list(), pinned(&schema, stream));
+    let (keys, odd, toml) = (last_times.len() as u64, odd.list(), pinned(&schema, &declared, stream));
     Ok(Inspection { format, compression, encoding, reading, records, keys, fields, notes, odd, toml })
 }
 
@@ -145,10 +145,13 @@ impl Looks {
     }
 }
 
-/// The schema of a stream as a table of the daemon's configuration, in TOML.
-pub fn pinned(schema: &Schema, stream: &str) -> String {
+/// The schema of a stream as a table of the daemon's configuration, in TOML. A field beside another one, for the values
+/// that this one cannot hold, is made when the first of them comes, so that one which was not in the schema that was
+/// declared is left out: from the first event on it would be learnt as missing.
+pub fn pinned(schema: &Schema, declared: &Schema, stream: &str) -> String {
     let mut out = format!("[streams.{}]\nfields = [\n", quoted(stream));
-    for field in &schema.fields {
+    let is_pinned = |i: usize| !schema.is_companion(i) || declared.position(&schema.fields[i].name).is_some();
+    for (_, field) in schema.fields.iter().enumerate().filter(|(i, _)| is_pinned(*i)) {
         let required = if field.required { ", required = true" } else { "" };
         let _ = writeln!(out, "  {{ name = {}, kind = \"{}\"{required} }},", quoted(&field.name), field.kind.name());
     }
@@ -218,5 +221,18 @@ mod tests {
         );
         assert_eq!(inspect(&options, &stream, Some(10), |_| ()).unwrap().records, 10);
         assert_eq!(stream_of(None), "default");
+    }
+
+    #[test]
+    fn what_is_made_when_it_is_needed_is_not_pinned() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("v.csv");
+        let row = |i: u64| format!("{},{}.5,t\n", i % 3, if i == 500 { "fast".into() } else { i.to_string() });
+        std::fs::write(&file, "w,v,w.text\n".to_owned() + &(0..600).map(row).collect::<String>()).unwrap();
+        let options = SourceOptions { files: vec![file], ..SourceOptions::default() };
+        let found = inspect(&options, "v", None, |_| ()).unwrap();
+        assert!(found.fields.iter().any(|field| field.name == "v.text"));
+        let is_pinned = |name: &str| found.toml.contains(&format!("name = \"{name}\""));
+        assert_eq!(["w", "v", "w.text", "v.text"].map(is_pinned), [true, true, true, false], "a column stays one");
     }
 }

@@ -61,6 +61,24 @@ impl Schema {
         Record { key: event.key.clone(), time_us: event.time_us, arrival_us: None, data, end: event.end }
     }
 
+    /// Whether the field at a position is one that an open schema makes when it is needed: beside another field, for
+    /// values that this one cannot hold.
+    pub fn is_companion(&self, position: usize) -> bool {
+        let Field { name, kind, .. } = &self.fields[position];
+        let stands_beside = |(suffix, of): (&str, FieldKind)| {
+            let base = name.strip_suffix(suffix).and_then(|base| self.position(base));
+            let base = base.filter(|base| *base < position).map(|base| &self.fields[base]);
+            base.is_some_and(|base| base.kind == of && !base.required)
+        };
+        let beside: &[(&str, FieldKind)] = match kind {
+            FieldKind::Category => &[(TEXT_COMPANION, FieldKind::Number)],
+            FieldKind::Number => &[(NUMBER_COMPANION, FieldKind::Category)],
+            FieldKind::Text => &[(TEXT_COMPANION, FieldKind::Category)],
+            FieldKind::Byte | FieldKind::Gap | FieldKind::Line => &[],
+        };
+        !self.closed && beside.iter().copied().any(stands_beside)
+    }
+
     /// `[fields]`: the position of the field that a field is a companion of, else its own. Companions for texts that
     /// are spelled keep their values, as no other kind could hold them.
     fn homes(&self) -> Vec<usize> {

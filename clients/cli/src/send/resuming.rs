@@ -82,7 +82,7 @@ fn refused(error: ClientError, hello: &Hello) -> Failure {
                 stream.map_or("the default stream".to_owned(), |s| format!("stream {s}")),
                 stream.unwrap_or("default"),
             );
-            let toml = pinned(&Schema::bytes(), named);
+            let toml = pinned(&Schema::bytes(), &Schema::default(), named);
             Failure::usage(format!(
                 "every byte of this would be an event, and {to} is none of bytes: nothing was sent. --format lines \
                  sends each line as an event; for bytes, declare the stream in the configuration, before its first \
