@@ -81,7 +81,10 @@ fn a_recording_is_replayed_to_the_state_of_the_stream() {
     assert_eq!(daemon.hash("again"), daemon.hash("symbols"));
     // and read as a table
     let file = dir.path().join("records.csv.gz");
-    export(&daemon, &["records", file.to_str().unwrap()]);
+    let out = daemon.surmise(&["export", "recording", "records", file.to_str().unwrap()]);
+    let (told, warned) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(warned.contains("keys end in this stream") && warned.contains("parquet keep the ends"), "{warned}");
+    assert!(told.contains(".csv.gz --key key --time time --field end:ignore"), "{told}");
     let result = replay(&file, &["--key", "key", "--time", "time", "--field", "end:ignore"]);
     assert_eq!(result["events"], 900);
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

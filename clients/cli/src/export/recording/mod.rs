@@ -61,12 +61,15 @@ Examples:
   surmise export recording web shared.ndjson.gz --hash-symbols
   surmise replay web.ndjson.zst                          ends in the stream's own state, if its settings are the same
 
-ndjson is exact: a stream whose events decided its fields is replayed to the same state. Where fields were declared,
-give replay the same ones (--field NAME:KIND). Of who sent an event, and under which number, nothing is written.
+ndjson is exact: a stream whose events decided its fields is replayed to the same state without --field. Only where
+fields were declared, by the configuration or the hello of who sent first (as send does of a table), give replay these
+fields in their order (--field NAME:KIND), but not gap, which comes of the times. Of who sent an event, and under which
+number, nothing is written.
 parquet is exact but for a column that holds both texts and others, which becomes one of texts. Its columns time, key
 and end are read back as such. csv cannot tell an empty text from a missing one, nor a number from a text that looks
-like one; read it with --key key --time time. In both, what people said of incidents is left out, as it is from a
-recording that does not begin with the stream's first event or is cut by time.
+like one, and where keys end a reader of csv does not learn it; read it with --key key --time time --field end:ignore,
+as far as it has these columns. In both, what people said of incidents is left out, as it is from a recording that does
+not begin with the stream's first event or is cut by time.
 
 A time is that of the event, or the one at which it came; an event that came late is in its place in the stream. An
 event that takes several offsets has its first one.
@@ -76,6 +79,10 @@ letters, units, levels such as error, and nouns such as user. So what is written
 account, can still be read, and how often a symbol comes can still be seen.
 
 FILE has its name once it is whole; until then it is FILE.part.";
+
+/// What a table cannot carry.
+const ENDS_IN_CSV: &str = "keys end in this stream, which a reader of csv does not learn: the replay ends in another \
+                           state; ndjson and parquet keep the ends";
 
 /// What was left out of a recording, and where the log has nothing.
 #[derive(Default)]
@@ -123,8 +130,16 @@ pub(super) fn run(global: &Global, args: &RecordingExportArgs) -> Result<(), Fai
     print_line(&format!("{events} of {stream} as {format}, {bytes} in {}", file.display()))?;
     let roles = columns.roles();
     let own = [("--key", roles.key), ("--time", roles.time)];
-    let options: String = own.into_iter().filter_map(|(option, name)| Some(format!(" {option} {}", name?))).collect();
-    if form.format == Format::Csv && !options.is_empty() {
+    let mut options: String =
+        own.into_iter().filter_map(|(option, name)| Some(format!(" {option} {}", name?))).collect();
+    if form.format != Format::Csv {
+        return Ok(());
+    }
+    if let Some(end) = roles.end {
+        eprintln!("{ENDS_IN_CSV}");
+        options += &format!(" --field {end}:ignore");
+    }
+    if !options.is_empty() {
         print_line(&format!("read it with: surmise replay {}{options}", file.display()))?;
     }
     Ok(())
