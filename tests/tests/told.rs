@@ -267,4 +267,9 @@ fn what_is_pinned_changes_nothing_where_texts_stand_among_numbers() {
     let fields = d.get("/api/v1/streams/pinned").1["schema"]["fields"].to_string();
     assert!(fields.contains("v.text"), "{fields}");
     assert_eq!(d.hash("pinned"), d.hash("free"));
+    // kinds that are asked for too late are told
+    let out = d.surmise(&["send", path, "--stream", "free", "--field", "v:category", "--field", "w:ignore"]);
+    let said = said(&out);
+    assert!(said.contains("--field v:category changes nothing: the stream has \"v\" of kind number"), "{said}");
+    assert_eq!(said.matches("changes nothing").count(), 1, "{said}");
 }

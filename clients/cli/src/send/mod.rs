@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 use surmise_client::{Address, ClientError, ClientOptions, SendProgress};
 use surmise_event::{Field, Schema};
 use surmise_protocol::{EventLine, Hello, Reply, StreamStatus, Want};
-use surmise_recording::Source;
+use surmise_recording::{FieldChoice, KindChoice, Source};
 use surmise_screen::plural;
 use surmise_terminal::format::count;
 use surmise_terminal::{Exit, Failure, Paint, print_line, segment};
@@ -106,8 +106,9 @@ async fn send(global: &Global, args: &SendArgs) -> Result<(), Failure> {
         replies: args.want.map(|_| replies),
         ..ClientOptions::default()
     };
-    let described = (args.recording.describe(&source), fields(source.schema()), source.notes().to_vec());
-    let (description, fields, notes) = described;
+    let (description, fields) = (args.recording.describe(&source), fields(source.schema()));
+    let mut notes = source.notes().to_vec();
+    notes.extend(known.iter().flat_map(|known| other_kinds(&args.recording.fields, known)));
     let (bytes_total, is_epoch_said) = (source.bytes_total(), args.epoch.is_some());
     let errand = Errand { address, hello: hello.clone(), options, source: &how, is_epoch_said };
     let resumed = begin(errand, source).await?;
@@ -279,6 +280,18 @@ fn finish(global: &Global, sent: SendOutcome, seconds: f64) -> Result<(), Failur
 fn told_fields(source: &Source, known: Option<&Schema>) -> Vec<Field> {
     let declared = source.declared_schema();
     if known.is_some() && !declared.is_bytes() { Vec::new() } else { declared.fields }
+}
+
+/// What is to be known of kinds that were chosen for fields which the stream has as others, one sentence each.
+fn other_kinds(choices: &[FieldChoice], known: &Schema) -> Vec<String> {
+    let note = |choice: &FieldChoice| {
+        let KindChoice::Is(kind) = choice.kind else { return None };
+        let field = known.fields.iter().find(|field| field.name == choice.name && field.kind != kind)?;
+        let (name, asked, has) = (&field.name, kind.name(), field.kind.name());
+        let mend = format!("surmise stream schema STREAM --field {name}:{asked} learns it again as such");
+        Some(format!("--field {name}:{asked} changes nothing: the stream has {name:?} of kind {has}; {mend}"))
+    };
+    choices.iter().filter_map(note).collect()
 }
 
 /// The fields that the stream already has, so that the file is read to fit them.
