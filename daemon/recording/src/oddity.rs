@@ -6,6 +6,7 @@ use crate::reader::Item;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use surmise_event::{Refusal, RefusalCode};
+use surmise_protocol::EventLine;
 
 /// Oddities that are told apart by their fields; of later ones only the kind is kept.
 const ODDITIES_MAX: usize = 64;
@@ -110,8 +111,11 @@ impl OddityLog {
     /// The refusal, where the recording is read strictly.
     pub fn refused(&self, item: &Item, refusal: Refusal) -> Result<(), SourceError> {
         let place = Place { file: &item.file, line: item.line };
-        let example = format!("{:?}", item.record.data);
-        self.note(OddityKind::LeftOut, place, refusal, &example)
+        let line = EventLine { record: item.record.clone(), ..EventLine::default() };
+        let mut example = Vec::new();
+        // of what JSON cannot carry, the reason has to do
+        let _ = line.write_line(&mut example);
+        self.note(OddityKind::LeftOut, place, refusal, &String::from_utf8_lossy(&example))
     }
 
     /// Counts an oddity, or makes an error of it.

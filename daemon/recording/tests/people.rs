@@ -316,6 +316,10 @@ fn several_files_are_one_stream_whatever_each_is_compressed_with() {
         file(&dir, "b.csv", "\u{feff}a,b\n2.5,y\n".as_bytes()),
         file(&dir, "c.csv.bz2", &bzip2("a,b\n3.5,z\n")),
     ];
+    let other = file(&dir, "other.csv", b"c,d e\n1,x\n");
+    let source = Source::open(&SourceOptions { files: vec![files[1].clone(), other], ..SourceOptions::default() });
+    let error = source.unwrap().find_map(Result::err).unwrap().to_string();
+    assert!(error.contains("the columns are \"c, d e\", but the first file's are \"a, b\"; name"), "{error}");
     let source = Source::open(&SourceOptions { files, ..SourceOptions::default() }).unwrap();
     assert_eq!(source.format(), Format::Csv);
     let all: Vec<String> = source.map(|item| record(&item.unwrap().record)).collect();

@@ -7,7 +7,7 @@ use crate::encoding::mended;
 use crate::error::SourceError;
 use crate::fingerprint::Fingerprint;
 use crate::input::{InputFile, InputFiles};
-use crate::oddity::{OddityKind, OddityLog, Place};
+use crate::oddity::{OddityKind, OddityLog, Place, shown};
 use crate::reader::{Item, OpenedRecording, SAMPLE_ROWS_MAX, SourceOptions, TableReading};
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 use std::collections::VecDeque;
@@ -186,7 +186,8 @@ impl TableRows {
         let first = file.first_row(&mut Vec::new())?;
         match (&self.header, first) {
             (Some(header), Some(row)) if row != *header => {
-                let reason = format!("the columns are {row:?}, but the first file's are {header:?}; name them alike");
+                let (these, those) = (named(&row), named(header));
+                let reason = format!("the columns are {these}, but the first file's are {those}; name them alike");
                 let refusal = Refusal::new(RefusalCode::BadJson, "header", reason);
                 Err(SourceError::Data { file: file.name.to_string(), line: 1, refusal })
             }
@@ -197,6 +198,11 @@ impl TableRows {
             (_, _) => Ok(Some(file)),
         }
     }
+}
+
+/// The names of columns in a few words.
+fn named(header: &StringRecord) -> String {
+    format!("{:?}", shown(&header.iter().collect::<Vec<_>>().join(", ")))
 }
 
 /// Counts a row that has not as many cells as there are columns. Empty ones at the end are none.

@@ -192,6 +192,17 @@ fn what_is_no_json_is_left_out_of_json() {
 }
 
 #[test]
+fn a_record_that_a_stream_refuses_is_shown_as_it_was_sent() {
+    let d = tempfile::tempdir().unwrap();
+    for (line, shown) in [("{}", "{}"), ("{\"a\":\"x\"}", "{\"data\":{\"a\":\"x\"}}")] {
+        let mut s = open(&[write(&d, "a.ndjson", line)], None, |_| ()).unwrap();
+        let item = s.next().unwrap().unwrap();
+        s.oddities().refused(&item, surmise_event::Refusal::new(RefusalCode::Empty, "data", "nothing")).unwrap();
+        assert_eq!(s.oddities().list()[0].example, shown);
+    }
+}
+
+#[test]
 fn what_is_compressed_reads_as_what_is_not() {
     let d = tempfile::tempdir().unwrap();
     let table: String =
