@@ -306,6 +306,18 @@ fn a_completion_script_of_each_shell_names_the_commands() {
     let help = String::from_utf8(surmise(["--help"]).stdout).unwrap();
     let export = help.lines().find(|line| line.trim_start().starts_with("export ")).unwrap();
     assert!(export.contains("TensorBoard") && export.contains("safetensors"), "{export}");
+    assert!(help.lines().any(|line| line.trim_start().starts_with("share ")), "{help}");
+}
+
+#[test]
+fn a_completion_script_of_which_the_rest_is_not_read_ends_quietly() {
+    let mut completions = command("surmise");
+    let mut child =
+        completions.args(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // nobody reads, and the script is longer than a pipe holds
+    drop(child.stdout.take());
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success() && out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
 /// Without its feature `learner`, the command line is a client: it sends, watches and asks, and brings no learner

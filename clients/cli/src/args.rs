@@ -92,7 +92,6 @@ pub(crate) enum Command {
     #[cfg(feature = "learner")]
     Demo(demo::DemoArgs),
     /// Write manual pages and completions of both programs below a folder, as a package does.
-    #[command(hide = true)]
     Share(share::ShareArgs),
     /// Print a completion script for a shell.
     #[command(after_help = "Example:\n  surmise completions bash > ~/.local/share/bash-completion/completions/surmise")]

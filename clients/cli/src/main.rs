@@ -49,7 +49,7 @@ use args::{Cli, Command};
 use clap::CommandFactory;
 use global::Global;
 use std::process::ExitCode;
-use surmise_terminal::{Exit, Failure, finish, parse};
+use surmise_terminal::{Exit, Failure, finish, parse, print_line};
 
 /// What learns here allocates as it does in the daemon.
 #[cfg(feature = "learner")]
@@ -103,8 +103,9 @@ fn run(global: Global, command: Command) -> Result<(), Failure> {
         Command::Share(a) => share::run(&a, <Cli as CommandFactory>::command()),
         Command::Completions { shell } => {
             global.check_no_json("completions are a script for a shell")?;
-            clap_complete::generate(shell, &mut <Cli as CommandFactory>::command(), "surmise", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut <Cli as CommandFactory>::command(), "surmise", &mut script);
+            Ok(print_line(String::from_utf8_lossy(&script).trim_end())?)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `surmise share`, which no help lists: it writes what a package has below `/usr/share`, manual pages and completions
+//! `surmise share`: it writes what a package has below `/usr/share`, manual pages and completions
 //! of both programs, from the same definitions that the programs read their arguments by.
 
 use clap::{Args, Command};
