@@ -2,6 +2,9 @@
 
 use crate::Paint;
 
+/// Characters to which the cells of a column are filled up at most: behind a longer one, the row goes on at once.
+const PAD_CHARS_MAX: usize = 60;
+
 /// Columns of text under headings: the first ones aligned to the left, the others to the right.
 pub struct Table {
     /// The headings, then the rows.
@@ -35,13 +38,15 @@ impl Table {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            let lengths = cells.map(|cell| cell.chars().count());
+            // one cell that is very long would push apart all rows
+            lengths.max().unwrap_or(0).min(PAD_CHARS_MAX)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let line = |(i, row): (usize, &Vec<String>)| {
             let mut text = String::new();
             for (column, cell) in row.iter().enumerate() {
-                let pad = " ".repeat(widths[column] - cell.chars().count());
+                let pad = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
                 text += &if column < self.columns_left { format!("  {cell}{pad}") } else { format!("  {pad}{cell}") };
             }
             let text = text.trim_end();
@@ -60,5 +65,15 @@ mod tests {
         let mut t = Table::new(1, ["name", "bits"]);
         t.row(["größe".into(), "1.5".into()]);
         assert_eq!(t.lines(Paint::off()), ["  name   bits", "  größe   1.5"]);
+    }
+
+    #[test]
+    fn one_long_cell_does_not_widen_all_rows() {
+        let mut t = Table::new(2, ["key", "value"]);
+        t.row(["x".into(), "y".into()]);
+        t.row(["k".repeat(200), "v".into()]);
+        let lines = t.lines(Paint::off());
+        assert_eq!(lines[1].chars().count(), 2 + PAD_CHARS_MAX + 3);
+        assert!(lines[2].ends_with("kk  v"), "{}", lines[2]);
     }
 }
