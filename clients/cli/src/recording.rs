@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
-use surmise_event::Schema;
+use surmise_event::{Field, FieldKind, Schema};
 use surmise_recording::{FieldChoice, Format, Oddity, Source, SourceOptions, TimeFormat, TimeZoneName};
 use surmise_terminal::format::{count, size};
 
@@ -96,8 +96,12 @@ pub(crate) fn fields(schema: &Schema) -> String {
         return "fields come with the events".into();
     }
     const FIELDS_SHOWN_MAX: usize = 16;
-    let names: Vec<String> =
-        schema.fields.iter().take(FIELDS_SHOWN_MAX).map(|f| format!("{}:{}", f.name, f.kind.name())).collect();
+    let named = |f: &Field| match f.kind {
+        // it is computed: nobody has to say it
+        FieldKind::Gap => f.name.clone(),
+        kind => format!("{}:{}", f.name, kind.name()),
+    };
+    let names: Vec<String> = schema.fields.iter().take(FIELDS_SHOWN_MAX).map(named).collect();
     let more = schema.fields.len().saturating_sub(FIELDS_SHOWN_MAX);
     let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
     format!("fields {}{more}", names.join(" "))
@@ -120,4 +124,15 @@ pub(crate) fn progress_bar(bytes_total: Option<u64>) -> ProgressBar {
     bar.set_style(ProgressStyle::with_template(style).expect("invariant: the template is well formed"));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_computed_does_not_look_like_a_choice() {
+        let schema = Schema::new([Field::new("gap", FieldKind::Gap), Field::new("ms", FieldKind::Number)]);
+        assert_eq!(fields(&schema), "fields gap ms:number");
+    }
 }
