@@ -24,7 +24,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::collections::HashMap;
 use std::io;
 use surmise_config::{LimitsTable, MessageFormat, RedisSource, RemoteWriteSource, SyslogKey};
-use surmise_event::{Feedback, Record, Refusal, RefusalCode};
+use surmise_event::{Feedback, Record, Refusal, RefusalCode, mended};
 use surmise_protocol::EventLine;
 
 /// How the events of a posted body are cut from it.
@@ -150,7 +150,7 @@ pub fn syslog(
 /// # Errors
 /// It cannot be read.
 pub fn syslog_packet(bytes: &[u8], arrival_us: i64) -> Result<EventLine, Refusal> {
-    SyslogMessage::parse(bytes, arrival_us).map(|message| message.event(SyslogKey::Process))
+    SyslogMessage::parse(&mended(bytes), arrival_us).map(|message| message.event(SyslogKey::Process))
 }
 
 /// What is learnt of a request of remote write that is unpacked to at most `bytes_max` bytes: by stream, the times in
@@ -222,7 +222,7 @@ pub fn redis_entry(
 pub fn table(lines: &[&[u8]]) -> Vec<Result<EventLine, Refusal>> {
     let [header, rows @ ..] = lines else { return Vec::new() };
     let columns = TableColumns::new(header, &[]);
-    rows.iter().map(|row| columns.event(row)).collect()
+    rows.iter().map(|row| columns.event(&mended(row))).collect()
 }
 
 /// What the body of a question by the Open Inference Protocol says is known.

@@ -17,8 +17,8 @@ fn config(dir: &Path, more: &str) -> String {
     format!("[model]\nnetwork = \"off\"\nmemory_mib = 1\n[sources.files.web]\n{paths}\n{more}")
 }
 
-fn append(path: &Path, text: &str) {
-    OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+fn append(path: &Path, text: impl AsRef<[u8]>) {
+    OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_ref()).unwrap();
 }
 
 fn lines(from: u64, to: u64) -> String {
@@ -53,21 +53,21 @@ fn lines_are_learnt_once_through_rotation_and_kills() {
     let dir = tempfile::tempdir().unwrap();
     let more = config(dir.path(), "");
     let (log, rotated) = (dir.path().join("logs/a.log"), dir.path().join("logs/a.log.1"));
-    append(&log, &lines(0, 900));
+    append(&log, lines(0, 900));
     let host = Host::start_with(&dir.path().join("data"), &more);
     learnt(&host, "web", 900);
     // one line is only half there, and the daemon goes before it is whole
     append(&log, "GET /0 ");
     host.kill();
     append(&log, "900\n");
-    append(&log, &lines(901, 2_000));
+    append(&log, lines(901, 2_000));
     fs::rename(&log, &rotated).unwrap();
-    append(&log, &lines(2_000, 2_500));
+    append(&log, lines(2_000, 2_500));
     let host = Host::start_with(&dir.path().join("data"), &more);
     learnt(&host, "web", 2_500);
     // renamed while it is read, with something behind that came late, and without a line end
     fs::rename(&log, dir.path().join("logs/a.log.2")).unwrap();
-    append(&log, &lines(2_500, 2_600));
+    append(&log, lines(2_500, 2_600));
     let expected = lines(0, 900) + "GET /0 900\n" + &lines(901, 2_600);
     assert_eq!(texts(&learnt(&host, "web", 2_600)), expected);
     host.stop();
@@ -78,18 +78,18 @@ fn a_file_that_is_truncated_begins_anew() {
     let dir = tempfile::tempdir().unwrap();
     let more = config(dir.path(), "");
     let log = dir.path().join("logs/a.log");
-    append(&log, &lines(0, 500));
+    append(&log, lines(0, 500));
     let host = Host::start_with(&dir.path().join("data"), &more);
     learnt(&host, "web", 500);
     // as copytruncate does it, with the same first line as before, so that it is another epoch of the same producer
     OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
     std::thread::sleep(Duration::from_millis(500));
-    append(&log, &lines(0, 100));
+    append(&log, lines(0, 100));
     learnt(&host, "web", 600);
     host.kill();
     // and while nobody looks; by then it begins with another line
     OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
-    append(&log, &lines(100, 900));
+    append(&log, lines(100, 900));
     let host = Host::start_with(&dir.path().join("data"), &more);
     let all = texts(&learnt(&host, "web", 1_400));
     assert_eq!(all, lines(0, 500) + &lines(0, 100) + &lines(100, 900));
@@ -97,6 +97,30 @@ fn a_file_that_is_truncated_begins_anew() {
     let host = Host::start_with(&dir.path().join("data"), &more);
     learnt(&host, "web", 1_400);
     host.stop();
+}
+
+#[test]
+fn lines_that_are_not_utf_8_are_mended_in_every_format() {
+    let dir = tempfile::tempdir().unwrap();
+    for (format, text, expected) in [
+        ("lines", &b"caf\xe9 opened\n\0\0\ncafe closed\0\n"[..], ["\"caf\u{fffd} opened\"", "\"cafe closed\""]),
+        ("ndjson", b"{\"at\":\"caf\xe9\"}\n\0\0{\"at\":\"bar\"}\n", ["{\"at\":\"caf\u{fffd}\"}", "{\"at\":\"bar\"}"]),
+        (
+            "csv",
+            b"caf\xe9,ms\nb\xe4r,1\nx,2\n",
+            ["{\"caf\u{fffd}\":\"b\u{fffd}r\",\"ms\":1.0}", "{\"caf\u{fffd}\":\"x\",\"ms\":2.0}"],
+        ),
+    ] {
+        let dir = dir.path().join(format);
+        let more = config(&dir, &format!("format = \"{format}\"\n"));
+        append(&dir.join("logs/a.log"), text);
+        let host = Host::start_with(&dir.join("data"), &more);
+        let events = learnt(&host, "web", 2);
+        for (event, expected) in events.iter().zip(expected) {
+            assert_eq!(event["data"], serde_json::from_str::<Value>(expected).unwrap(), "{format}");
+        }
+        host.stop();
+    }
 }
 
 #[test]
@@ -131,23 +155,23 @@ fn what_a_copy_has_is_read_when_its_file_was_truncated() {
     let dir = tempfile::tempdir().unwrap();
     let more = config(dir.path(), "");
     let (log, data) = (dir.path().join("logs/a.log"), dir.path().join("data"));
-    append(&log, &lines(0, 500));
+    append(&log, lines(0, 500));
     let host = Host::start_with(&data, &more);
     learnt(&host, "web", 500);
     host.kill();
     // copied and truncated while nobody looks
-    append(&log, &lines(500, 700));
+    append(&log, lines(500, 700));
     let truncate = |copy: &str| {
         fs::copy(&log, dir.path().join(copy)).unwrap();
         OpenOptions::new().write(true).open(&log).unwrap().set_len(0).unwrap();
     };
     truncate("logs/a.log.2");
-    append(&log, &lines(700, 1_000));
+    append(&log, lines(700, 1_000));
     let host = Host::start_with(&data, &more);
     assert_eq!(texts(&learnt(&host, "web", 1_000)), lines(0, 1_000));
     // and while the daemon looks; the copies are no files of their own
     truncate("logs/a.log.1");
-    append(&log, &lines(1_000, 1_200));
+    append(&log, lines(1_000, 1_200));
     assert_eq!(texts(&learnt(&host, "web", 1_200)), lines(0, 1_200));
     host.kill();
     let host = Host::start_with(&data, &more);
@@ -161,17 +185,17 @@ fn files_that_got_another_name_while_nobody_looked_are_read_first() {
     let more = config(dir.path(), "");
     let (log, data) = (dir.path().join("logs/a.log"), dir.path().join("data"));
     append(&dir.path().join("logs/a.log.7"), "it was there before, and nobody asked for it\n");
-    append(&log, &lines(0, 500));
+    append(&log, lines(0, 500));
     let host = Host::start_with(&data, &more);
     learnt(&host, "web", 500);
     host.kill();
-    append(&log, &lines(500, 600));
+    append(&log, lines(500, 600));
     let name = |n: u64| dir.path().join(format!("logs/a.log.{n}"));
     fs::rename(&log, name(1)).unwrap();
-    append(&log, &lines(600, 700));
+    append(&log, lines(600, 700));
     fs::rename(name(1), name(2)).unwrap();
     fs::rename(&log, name(1)).unwrap();
-    append(&log, &lines(700, 800));
+    append(&log, lines(700, 800));
     let host = Host::start_with(&data, &more);
     assert_eq!(texts(&learnt(&host, "web", 800)), lines(0, 800));
     host.stop();
@@ -228,13 +252,13 @@ fn rotations_that_follow_each_other_at_once_and_kills_keep_the_order() {
     let dir = tempfile::tempdir().unwrap();
     let more = config(dir.path(), "");
     let log = dir.path().join("logs/a.log");
-    append(&log, &lines(0, 50));
+    append(&log, lines(0, 50));
     let (mut host, mut written) = (Host::start_with(&dir.path().join("data"), &more), 50);
     // what was rotated before the daemon first saw the log is none of its own
     learnt(&host, "web", written);
     for rotation in 0..120 {
         let until = written + 40 + rotation % 7 * 30;
-        append(&log, &lines(written, until));
+        append(&log, lines(written, until));
         written = until;
         // some at once, others while the daemon looks
         std::thread::sleep(Duration::from_micros(rotation * 7_919 % 40_000));
@@ -244,7 +268,7 @@ fn rotations_that_follow_each_other_at_once_and_kills_keep_the_order() {
         }
         rotate(&log, rotation as usize);
     }
-    append(&log, &lines(written, written + 10));
+    append(&log, lines(written, written + 10));
     let found = texts(&learnt(&host, "web", written + 10));
     let wrong = found.lines().zip(lines(0, written + 10).lines()).position(|(found, sent)| found != sent);
     assert_eq!(

@@ -67,6 +67,17 @@ fn learnt(host: &Host, count: usize) -> Vec<Value> {
     events
 }
 
+#[test]
+fn messages_that_are_not_utf_8_are_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = port();
+    let host = start(&dir.path().join("data"), &config(&dir.path().join("log"), port, ""));
+    let sender = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    sender.send_to(b"<13>1 - h p - - - caf\xe9 is open", ("127.0.0.1", port)).unwrap();
+    assert_eq!(learnt(&host, 1)[0]["data"]["message"], "caf\u{fffd} is open");
+    host.stop();
+}
+
 fn is_there(program: &str, version: &str) -> bool {
     Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }

@@ -131,17 +131,15 @@ impl Read for Utf16Reader {
 /// # Errors
 /// The line is not as it should be, and the recording is read strictly.
 pub(crate) fn mended<'a>(bytes: &'a [u8], place: Place<'_>, odd: &OddityLog) -> Result<Cow<'a, str>, SourceError> {
-    let mut text = String::from_utf8_lossy(bytes);
+    let text = surmise_event::mended(bytes);
     if let (Cow::Owned(_), Err(e)) = (&text, std::str::from_utf8(bytes)) {
         let mend = "convert the file to UTF-8 (iconv), or replay it with --format bytes";
         let reason = format!("byte {} of the line is not UTF-8; {mend}", e.valid_up_to());
         odd.note(OddityKind::InvalidUtf8, place, Refusal::new(RefusalCode::BadUtf8, "line", reason), &text)?;
     }
-    if text.contains('\0') {
+    if bytes.contains(&0) {
         let reason = "the line holds NUL bytes; remove them (tr -d '\\0'), or replay the file with --format bytes";
-        let clean = text.replace('\0', "");
-        odd.note(OddityKind::NulBytes, place, Refusal::new(RefusalCode::BadUtf8, "line", reason), &clean)?;
-        text = Cow::Owned(clean);
+        odd.note(OddityKind::NulBytes, place, Refusal::new(RefusalCode::BadUtf8, "line", reason), &text)?;
     }
     Ok(text)
 }

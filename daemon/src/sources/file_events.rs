@@ -8,6 +8,7 @@ use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use std::path::Path;
 use std::sync::Arc;
 use surmise_config::{FileFormat, FileSource, LimitsTable};
+use surmise_event::mended;
 
 /// How the lines of one file become events.
 pub struct FileEvents {
@@ -16,7 +17,7 @@ pub struct FileEvents {
     syntax: LineSyntax,
     columns: Option<TableColumns>,
     /// The lines of a row that goes on.
-    held: Vec<u8>,
+    held: String,
 }
 
 impl FileEvents {
@@ -27,7 +28,7 @@ impl FileEvents {
             FileFormat::Ndjson | FileFormat::Csv => LineSyntax::Plain,
         };
         let (key_field, key_is_path) = (source.key_field.clone(), source.key_is_path);
-        FileEvents { key_field, key_is_path, syntax, columns, held: Vec::new() }
+        FileEvents { key_field, key_is_path, syntax, columns, held: String::new() }
     }
 
     /// Whether the lines of a row wait for its end.
@@ -52,23 +53,24 @@ impl FileEvents {
         let mut chunk = LineChunk::default();
         for TailedLine { end, bytes } in lines {
             let before = chunk.events.len();
-            match (&self.columns, bytes) {
+            let text = bytes.as_deref().map(mended);
+            match (&self.columns, &text) {
                 (Some(columns), _) if *end <= columns.header_end => continue,
                 (Some(columns), Some(line)) => {
-                    self.held.extend_from_slice(line);
+                    self.held.push_str(line);
                     if goes_on(&self.held) && self.held.len() <= limits.line_bytes.0 as usize {
-                        self.held.push(b'\n');
+                        self.held.push('\n');
                         continue;
                     }
                     let row = std::mem::take(&mut self.held);
-                    if row.iter().all(u8::is_ascii_whitespace) {
+                    if row.trim_ascii().is_empty() {
                         continue;
                     }
                     intake.read_event(columns.event(&row), row.len(), arrival_us, &mut chunk);
                 }
-                (_, bytes) => {
+                (_, text) => {
                     self.held.clear();
-                    let line = bytes.as_deref().map_or(CutLine::TooLong, CutLine::Whole);
+                    let line = text.as_ref().map_or(CutLine::TooLong, |text| CutLine::Whole(text.as_bytes()));
                     intake.read_line(line, arrival_us, &mut chunk);
                 }
             }
@@ -86,7 +88,7 @@ impl FileEvents {
     /// The rest of a row whose last quote never came, as a line that ends at an offset and has it.
     pub fn take_held(&mut self, end: u64) -> Vec<TailedLine> {
         let mut row = std::mem::take(&mut self.held);
-        row.push(b'"');
-        vec![TailedLine { end, bytes: Some(row) }]
+        row.push('"');
+        vec![TailedLine { end, bytes: Some(row.into_bytes()) }]
     }
 }

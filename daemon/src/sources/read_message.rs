@@ -5,7 +5,7 @@ use super::rows::take_key;
 use std::collections::HashMap;
 use std::sync::Arc;
 use surmise_config::{MessageFormat, check_stream_name};
-use surmise_event::{Refusal, RefusalCode};
+use surmise_event::{Refusal, RefusalCode, mended};
 use surmise_protocol::{EventLine, ProducerLine, parse_bare, parse_plain};
 
 /// Streams of one source, where topics or subjects are part of their names.
@@ -22,7 +22,7 @@ pub fn message_event(
     key: Option<&str>,
 ) -> Result<EventLine, Refusal> {
     let mut event = match format {
-        MessageFormat::Text => parse_bare(payload)?,
+        MessageFormat::Text => parse_bare(mended(payload).as_bytes())?,
         MessageFormat::Auto => match parse_plain(payload)? {
             ProducerLine::Event(event) => event,
             ProducerLine::Hello(_) => {
@@ -95,6 +95,7 @@ fn stream_name<'a>(stream: &str, parts: impl Iterator<Item = &'a str>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_event::{Data, Datum};
 
     #[test]
     fn parts_of_topics_are_part_of_names() {
@@ -120,5 +121,8 @@ mod tests {
         assert_eq!(key(b"{\"n\":1}", Some("user"), Some("orders.new")).as_deref(), Some("orders.new"));
         assert_eq!(key(b"21.5", None, None), None);
         assert!(message_event(b"{\"hello\":{}}", MessageFormat::Text, None, None).is_ok());
+        let latin = message_event(b"caf\xe9", MessageFormat::Text, None, None).unwrap().record.data;
+        assert_eq!(latin, Data::One(Datum::Text("caf\u{fffd}".into())), "what is said to be text is mended");
+        assert!(message_event(b"caf\xe9", MessageFormat::Auto, None, None).is_err(), "else it may be anything");
     }
 }

@@ -2,7 +2,7 @@
 
 use csv::{ReaderBuilder, StringRecord};
 use std::collections::{HashMap, HashSet};
-use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, is_missing};
+use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, is_missing, mended};
 use surmise_protocol::{EventLine, take_time};
 
 /// The characters that divide cells; of equally frequent ones the first counts.
@@ -26,7 +26,7 @@ impl TableColumns {
             return TableColumns { names, separator, header_end: 0 };
         }
         let mark = "\u{feff}";
-        let cells = cells(&String::from_utf8_lossy(first_line), separator).unwrap_or_default();
+        let cells = cells(&mended(first_line), separator).unwrap_or_default();
         let named = |(i, cell): (usize, &str)| match cell.trim_start_matches(mark).trim() {
             "" => format!("c{}", i + 1).into(),
             name => name.into(),
@@ -40,10 +40,9 @@ impl TableColumns {
     ///
     /// # Errors
     /// The row is no row, or has more cells than there are columns.
-    pub fn event(&self, row: &[u8]) -> Result<EventLine, Refusal> {
+    pub fn event(&self, row: &str) -> Result<EventLine, Refusal> {
         let bad = |reason: String| Refusal::new(RefusalCode::WrongType, "row", reason);
-        let text = std::str::from_utf8(row).map_err(|e| bad(format!("it is no UTF-8: {e}")))?;
-        let cells = cells(text, self.separator).ok_or_else(|| bad("it cannot be read as a row".into()))?;
+        let cells = cells(row, self.separator).ok_or_else(|| bad("it cannot be read as a row".into()))?;
         if cells.len() > self.names.len() {
             let (cells, names) = (cells.len(), self.names.len());
             return Err(bad(format!(
@@ -83,8 +82,8 @@ impl NamesOnce {
 }
 
 /// Whether a row goes on in the next line: a quoted cell of it has no end.
-pub fn goes_on(row: &[u8]) -> bool {
-    memchr::memchr_iter(b'"', row).count() % 2 == 1
+pub fn goes_on(row: &str) -> bool {
+    memchr::memchr_iter(b'"', row.as_bytes()).count() % 2 == 1
 }
 
 /// Takes the field of this name out of a record as its key.
@@ -132,7 +131,7 @@ mod tests {
     fn rows_are_records_of_the_columns() {
         let columns = TableColumns::new(b"\xef\xbb\xbfts;page;ms;zip;", &[]);
         assert_eq!(columns.header_end, 19);
-        let event = columns.event(b"2016-07-01T00:00:00Z;\"a;\"\"b\"\"\";3.5;01067;").unwrap();
+        let event = columns.event("2016-07-01T00:00:00Z;\"a;\"\"b\"\"\";3.5;01067;").unwrap();
         assert_eq!(event.record.time_us, Some(1_467_331_200_000_000));
         let fields: Vec<(Box<str>, Datum)> = vec![
             ("page".into(), Datum::Text("a;\"b\"".into())),
@@ -141,14 +140,14 @@ mod tests {
             ("c5".into(), Datum::Null),
         ];
         assert_eq!(event.record.data, Data::Fields(fields));
-        assert!(columns.event(b"1;2;3;4;5;6").is_err());
-        assert!(goes_on(b"1,\"two") && !goes_on(b"1,\"two\""));
+        assert!(columns.event("1;2;3;4;5;6").is_err());
+        assert!(goes_on("1,\"two") && !goes_on("1,\"two\""));
         let twice = TableColumns::new(b"ms,ms,ms.2", &[]);
-        let names = twice.event(b"1,2,3").unwrap().record.data;
+        let names = twice.event("1,2,3").unwrap().record.data;
         let fields = [("ms", 1.0), ("ms.2", 2.0), ("ms.2.2", 3.0)].map(|(n, v)| (n.into(), Datum::Number(v)));
         assert_eq!(names, Data::Fields(fields.into()), "none of them is lost");
         let given = TableColumns::new(b"x,5", &["user".into(), "n".into()]);
-        let mut record = given.event(b"x,5").unwrap().record;
+        let mut record = given.event("x,5").unwrap().record;
         assert_eq!(given.header_end, 0);
         take_key(&mut record, "user");
         assert_eq!((record.key, record.data), (Some("x".into()), Data::Fields(vec![("n".into(), Datum::Number(5.0))])));

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use surmise_config::{SyslogKey, SyslogSource, parse_address};
+use surmise_event::mended;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
 use tokio::task::JoinSet;
@@ -207,7 +208,8 @@ impl SyslogReceiver {
     /// Makes a message an event.
     fn take(&self, message: CutLine<'_>, intake: &mut Intake, arrival_us: i64, chunk: &mut LineChunk) {
         let CutLine::Whole(bytes) = message else { return intake.read_line(message, arrival_us, chunk) };
-        let event = SyslogMessage::parse(bytes, arrival_us).map(|message| message.event(self.key));
+        // a device that writes Latin-1 has its words learnt as far as they can be read
+        let event = SyslogMessage::parse(&mended(bytes), arrival_us).map(|message| message.event(self.key));
         intake.read_event(event, bytes.len(), arrival_us, chunk);
     }
 

@@ -48,11 +48,8 @@ impl<'a> SyslogMessage<'a> {
     /// Reads a message that was received at `arrival_us`, which says the year that RFC 3164 leaves out.
     ///
     /// # Errors
-    /// It is no UTF-8, or there is nothing in it.
-    pub fn parse(bytes: &'a [u8], arrival_us: i64) -> Result<SyslogMessage<'a>, Refusal> {
-        let text = std::str::from_utf8(bytes).map_err(|e| {
-            Refusal::new(RefusalCode::BadUtf8, "message", format!("it is no UTF-8 at byte {}", e.valid_up_to()))
-        })?;
+    /// There is nothing in it.
+    pub fn parse(text: &'a str, arrival_us: i64) -> Result<SyslogMessage<'a>, Refusal> {
         let text = text.trim_end_matches(['\0', '\n', '\r']);
         if text.trim().is_empty() {
             return Err(Refusal::new(RefusalCode::Empty, "message", "it is empty"));

@@ -107,7 +107,7 @@ impl TableFile {
         // the whole row counts as one odd line
         mended(bytes.as_slice(), place, &self.odd)?;
         for cell in &bytes {
-            row.push_field(&String::from_utf8_lossy(cell).replace('\0', ""));
+            row.push_field(&surmise_event::mended(cell));
         }
         row.set_position(bytes.position().cloned());
         Ok(Some(row))
