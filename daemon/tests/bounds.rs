@@ -69,7 +69,7 @@ fn a_connection_that_does_not_read_gets_brief_outcomes_and_takes_no_memory() {
 fn a_follower_that_does_not_read_is_told_what_it_missed() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start_with(dir.path(), &format!("{SMALL}[limits]\nwatch_bytes = \"64KiB\"\n"));
-    host.post("/api/v1/streams/s/events", "a\n");
+    host.post("/api/v1/streams/s/events", "\"a\"\n");
     let mut follower = TcpStream::connect(host.running().http_addr().unwrap()).unwrap();
     follower.write_all(b"GET /api/v1/streams/s/watch HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut begun = [0; 12];

@@ -100,16 +100,17 @@ fn faults_are_problems_with_a_field() {
 fn posted_events_are_answered_one_by_one() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start(dir.path());
-    let body = "{\"data\":{\"ms\":1}}\n{broken\n\n{\"data\":{}}\n{\"ms\":2}\n{\"stream\":\"x\",\"data\":{\"ms\":1}}";
+    let body =
+        "{\"data\":{\"ms\":1}}\n{broken\n\n{\"data\":{}}\n{\"ms\":2}\n{\"stream\":\"x\",\"data\":{\"ms\":1}}\nbroken";
     let (status, v) = host.post("/api/v1/streams/s/events", body);
-    assert_eq!((status, &v["accepted"], &v["rejected"]), (200, &json!(2), &json!(3)), "{v}");
+    assert_eq!((status, &v["accepted"], &v["rejected"]), (200, &json!(2), &json!(4)), "{v}");
     let errors: Vec<(u64, &str)> = v["errors"]
         .as_array()
         .unwrap()
         .iter()
         .map(|e| (e["line"].as_u64().unwrap(), e["code"].as_str().unwrap()))
         .collect();
-    assert_eq!(errors, [(2, "bad_json"), (4, "empty"), (6, "bad_stream")]);
+    assert_eq!(errors, [(2, "bad_json"), (4, "empty"), (6, "bad_stream"), (7, "bad_json")]);
     // with a producer, what is sent twice is learnt once
     let body: String = (1..=5).map(|seq| format!("{{\"seq\":{seq},\"data\":{{\"ms\":{seq}}}}}\n")).collect();
     let path = "/api/v1/streams/s/events?producer=p&epoch=2";

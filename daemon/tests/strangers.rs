@@ -169,7 +169,7 @@ fn when_all_places_are_taken_questions_are_refused_and_probes_are_answered() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start_with(dir.path(), &format!("{SMALL}[limits]\nconnections = 4\n"));
     let http = host.running().http_addr().unwrap();
-    host.post("/api/v1/streams/s/events", "a\nb\n");
+    host.post("/api/v1/streams/s/events", "\"a\"\n\"b\"\n");
     let follow = || {
         let mut socket = TcpStream::connect(http).unwrap();
         socket.write_all(b"GET /api/v1/streams/s/watch HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();

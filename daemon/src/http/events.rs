@@ -47,8 +47,8 @@ pub async fn push(
         return Err(ProblemResponse::refusal(400, Refusal::new(RefusalCode::BadStream, "stream", fault.to_string())));
     }
     let form = BodyForm::of(&headers);
-    let syntax = if form == BodyForm::Json { LineSyntax::JsonBody } else { LineSyntax::Plain };
-    let mut intake = Intake::new(Door::Http, syntax, stream.into(), limits);
+    // every kind of body that is taken here says that it is JSON
+    let mut intake = Intake::new(Door::Http, LineSyntax::JsonBody, stream.into(), limits);
     let producer = producer(&hub, &query, intake.stream(), name_bytes_max).await?;
     let is_cloud_events = !matches!(form, BodyForm::Lines | BodyForm::Json);
     let unpacker = Unpacker::of(&headers)?;
