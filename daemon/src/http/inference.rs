@@ -48,6 +48,8 @@ struct InferRequest {
 #[derive(Deserialize)]
 struct InputTensor {
     name: String,
+    /// The lengths of its sides.
+    shape: Option<Vec<i64>>,
     data: Value,
 }
 
@@ -221,6 +223,9 @@ pub fn read_question(body: &[u8]) -> Result<InferQuestion, ProblemResponse> {
 
 /// The value of an input, which has one element.
 fn given(input: InputTensor) -> Result<(Box<str>, Datum), ProblemResponse> {
+    let shape = input.shape.filter(|shape| shape.iter().any(|length| *length != 1));
+    let false_shape =
+        shape.map(|shape| format!("the shape of {:?} is {shape:?}, but its data is {}", input.name, input.data));
     let mut value = input.data;
     // lists of lists are the same tensor written by its rows
     while let Value::Array(mut list) = value {
@@ -229,6 +234,9 @@ fn given(input: InputTensor) -> Result<(Box<str>, Datum), ProblemResponse> {
             return Err(ProblemResponse::bad_request(&input.name, detail));
         }
         value = list.remove(0);
+    }
+    if let Some(detail) = false_shape {
+        return Err(ProblemResponse::bad_request(&input.name, detail));
     }
     let datum = match value {
         Value::Null => Datum::Null,
@@ -306,9 +314,13 @@ mod tests {
 
     #[test]
     fn an_input_is_one_value_however_it_is_written() {
-        let value = |data: Value| given(InputTensor { name: "ms".into(), data }).map(|(_, datum)| datum);
+        let value = |data: Value| given(InputTensor { name: "ms".into(), shape: None, data }).map(|(_, datum)| datum);
         assert_eq!(value(json!([[3.5]])).unwrap(), Datum::Number(3.5));
         assert_eq!(value(json!(["/cart"])).unwrap(), Datum::Text("/cart".into()));
         assert!(value(json!([1, 2])).is_err() && value(json!([])).is_err() && value(json!([{}])).is_err());
+        let shaped =
+            |shape: &[i64]| given(InputTensor { name: "ms".into(), shape: Some(shape.to_vec()), data: json!([20]) });
+        assert!(shaped(&[1]).is_ok() && shaped(&[1, 1]).is_ok() && shaped(&[]).is_ok());
+        assert!(shaped(&[3]).is_err() && shaped(&[0]).is_err() && shaped(&[1, -1]).is_err());
     }
 }
