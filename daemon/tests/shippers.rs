@@ -90,6 +90,11 @@ fn a_body_that_is_compressed_otherwise_or_broken_is_refused() {
     }
     let (status, problem) = post(&host, "web", "application/json", Some("gzip"), line);
     assert_eq!((status, &problem["field"]), (400, &json!("body")), "{problem}");
+    // samples that Prometheus writes have a place of their own
+    let (status, problem) = post(&host, "web", "application/x-protobuf", None, line);
+    let detail = problem["detail"].as_str().unwrap();
+    let other = detail.split(';').next().unwrap();
+    assert!(status == 415 && !other.contains("protobuf"), "{problem}");
     // a body of something else is not unpacked
     let given = agent().post(host.url("/api/v1/streams/web/predict")).header("Content-Type", "application/json");
     let answer = given.header("Content-Encoding", "gzip").send(&compressed("gzip", line)[..]).unwrap();

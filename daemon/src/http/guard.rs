@@ -30,8 +30,11 @@ use surmise_event::RefusalCode;
 const ADDRESS_BYTES_MAX: usize = 8 << 10;
 
 /// Kinds of bodies that may be posted. A page of another origin cannot send one of them without asking first.
-const BODY_KINDS: [&str; 5] =
-    ["application/json", "application/x-ndjson", cloud_events::ONE_EVENT, cloud_events::EVENTS, WRITE_REQUEST];
+const BODY_KINDS: [&str; 4] =
+    ["application/json", "application/x-ndjson", cloud_events::ONE_EVENT, cloud_events::EVENTS];
+
+/// Where samples are written, which is the one place of another kind of body.
+const WRITE_PATH: &str = "/api/v1/write";
 
 /// What may be posted without a kind, since the tools that are made for it name none: it changes nothing that was
 /// learnt, and a page's browser names its origin all the same.
@@ -39,7 +42,7 @@ const UNTYPED_PATHS: [&str; 3] =
     ["/-/reload", "/v2/models/{stream}/infer", "/v2/models/{stream}/versions/{version}/infer"];
 
 /// Where bodies may come compressed, each in ways of its own.
-const UNPACKING_PATHS: [&str; 2] = ["/api/v1/streams/{stream}/events", "/api/v1/write"];
+const UNPACKING_PATHS: [&str; 2] = ["/api/v1/streams/{stream}/events", WRITE_PATH];
 
 /// The policy of everything that is no page: it loads nothing, and nobody may put it into a frame.
 const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -132,10 +135,12 @@ fn check_body(endpoint: &Endpoint, headers: &HeaderMap) -> Result<(), ProblemRes
     }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if BODY_KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+    // what says there that it is something else is no request of remote write, and is told so where it is read
+    let kinds: &[&str] = if endpoint.path == WRITE_PATH { &[WRITE_REQUEST] } else { &BODY_KINDS };
+    if kinds.iter().chain(&BODY_KINDS).any(|known| known.eq_ignore_ascii_case(kind)) {
         return Ok(());
     }
-    let detail = format!("send it with Content-Type: {}; what came is {kind:?}", BODY_KINDS.join(" or "));
+    let detail = format!("send it with Content-Type: {}; what came is {kind:?}", kinds.join(" or "));
     Err(ProblemResponse::new(415, "unsupported media type", detail).at("content-type", None))
 }
 
