@@ -91,6 +91,7 @@ fn means(hub: &Hub, number: u32) -> Means<'_> {
         limits: hub.config.limits.record(),
         bounds: ProducerBounds::of(&hub.config),
         retention: retention(hub),
+        config: &hub.config,
         number,
     }
 }

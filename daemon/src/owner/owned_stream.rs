@@ -217,8 +217,13 @@ impl OwnedStream {
         // where no fields are declared the first sender may have told them
         let is_same_schema = declared.schema == self.entry.schema || is_untold(&declared.schema);
         if !is_same_schema || declared.options != self.entry.options {
-            let what = "the configuration declares another schema or model for the stream than it was made with; it keeps what it has";
-            tracing::warn!(stream = self.entry.name, "{what}");
+            let name = &self.entry.name;
+            tracing::warn!(
+                stream = name,
+                "the configuration declares another schema or model for the stream than it was made with; it keeps what \
+                 it has: surmise stream reset {name} begins anew with what is declared, and surmise stream schema {name} \
+                 changes fields and keeps what was learnt"
+            );
         }
     }
 

@@ -18,6 +18,7 @@ use crate::stream::StreamState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use surmise_config::Config;
 use surmise_event::{Field, Limits, Schema};
 use surmise_protocol::suggest;
 use surmise_store::{CheckpointMeta, LogPart, StoreError, StreamEnd, StreamEntry};
@@ -48,6 +49,8 @@ pub struct Means<'a> {
     pub bounds: ProducerBounds,
     /// How long what was replaced is kept.
     pub retention: Retention,
+    /// What is declared about streams by now.
+    pub config: &'a Config,
     /// The number of the stream that is made.
     pub number: u32,
 }
@@ -197,6 +200,16 @@ fn replacement_entry(subject: &Subject, schema: Schema, means: &Means<'_>) -> St
     }
 }
 
+/// The entry of a stream that begins anew, as the configuration declares it by now. Where that declares no fields, the
+/// schema stays, which the first sender may have told.
+fn as_declared(entry: StreamEntry, config: &Config) -> StreamEntry {
+    let (group, rule) = config.rule(&entry.name).unzip();
+    let Ok(options) = config.options(rule) else { return entry };
+    let declared = rule.map(|rule| rule.schema()).filter(|schema| !schema.fields.is_empty());
+    let schema = declared.unwrap_or_else(|| entry.schema.clone());
+    StreamEntry { group: group.unwrap_or_default().to_owned(), schema, options, ..entry }
+}
+
 /// What came in the place of a stream.
 pub struct Replaced {
     /// Its entry; none if the stream was deleted.
@@ -234,7 +247,10 @@ pub fn make(
             commit(subject, StreamEntry { deleted: true, own_end, ..old.clone() }, means)?;
             return Ok(Replaced { entry: None, offset: 0, refused: BTreeMap::new(), forgotten: 0 });
         }
-        Prepared::Reset => Starting::Empty,
+        Prepared::Reset => {
+            entry = as_declared(entry, means.config);
+            Starting::Empty
+        }
         Prepared::Restore(meta) => {
             (entry.past, entry.past_is_lost) = (past_up_to(old, past(meta.offset), meta.offset), old.past_is_lost);
             entry.like = old.like.clone();

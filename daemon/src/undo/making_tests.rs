@@ -32,12 +32,13 @@ fn forgetting_writes_nothing_where_nothing_matches_or_the_disk_has_no_room() {
     let dir = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(dir.path(), 3).unwrap());
     let subject = subject(&store);
-    let services = Services::of(Some(&store));
+    let (services, config) = (Services::of(Some(&store)), Config::default());
     let means = Means {
         services: &services,
         limits: Limits::default(),
         bounds: ProducerBounds::FEW,
         retention: Retention { now_us: 1, kept_us: 1 },
+        config: &config,
         number: 7,
     };
     let forget = |key: &str| {

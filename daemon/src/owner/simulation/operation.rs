@@ -27,9 +27,9 @@ pub struct Operation {
     number: u32,
 }
 
-fn means<'a>(world: &World, services: &'a Services, number: u32) -> Means<'a> {
+fn means<'a>(world: &'a World, services: &'a Services, number: u32) -> Means<'a> {
     let (bounds, retention) = (ProducerBounds::of(&world.config), world.retention());
-    Means { services, limits: Limits::default(), bounds, retention, number }
+    Means { services, limits: Limits::default(), bounds, retention, config: &world.config, number }
 }
 
 impl World {
