@@ -219,6 +219,8 @@ fn the_rest_of_an_event_is_answered() {
         assert_eq!((status, &p["fields"]["kind"]["top"][0][0]), (200, &json!(kind)), "{p}");
         assert_eq!((&p["offset"], p["fields"].as_object().unwrap().len()), (&json!(1500), 1), "{p}");
     }
+    let flat = host.post(path, "{\"petals\":20}").1;
+    assert_eq!(flat, host.post(path, "{\"data\":{\"petals\":20}}").1, "fields may stand alone, as in what is sent");
     let refused = |body: Value| {
         let (status, p) = host.post(path, &body.to_string());
         (status, p["field"].as_str().unwrap_or_default().to_owned())

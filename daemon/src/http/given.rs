@@ -16,7 +16,7 @@ use serde_json::json;
 use std::borrow::Cow;
 use std::sync::Arc;
 use surmise_event::Record;
-use surmise_protocol::{EventLine, ProducerLine, parse_line};
+use surmise_protocol::{EventLine, ProducerLine, parse_json};
 
 /// The event of a body, as documents describe it. It is read like an event that is sent.
 pub struct EventBody;
@@ -28,8 +28,8 @@ impl JsonSchema for EventBody {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let numbers = json!({ "type": "array", "items": { "type": "number" } });
-        json_schema!({
-            "description": "An event as it would be sent, without the fields that are asked about.",
+        let value = json!({ "anyOf": [{ "type": ["string", "number", "boolean", "null"] }, numbers] });
+        let event = json!({
             "type": "object",
             "required": ["data"],
             "properties": {
@@ -42,12 +42,19 @@ impl JsonSchema for EventBody {
                 "data": {
                     "type": "object",
                     "description": "The fields that are known; the answer is about the others.",
-                    "additionalProperties": {
-                        "anyOf": [{ "type": ["string", "number", "boolean", "null"] }, numbers],
-                    },
+                    "additionalProperties": value,
                 },
             },
             "additionalProperties": false,
+        });
+        let fields = json!({
+            "type": "object",
+            "description": "The fields that are known, where no key of an event is among their names.",
+            "additionalProperties": value,
+        });
+        json_schema!({
+            "description": "An event as it would be sent, without the fields that are asked about.",
+            "anyOf": [event, fields],
         })
     }
 }
@@ -74,7 +81,7 @@ pub async fn rest(
 /// The event of a body, as it would be sent.
 fn event_of(body: &[u8], stream: &str) -> Result<Record, ProblemResponse> {
     let refused = |refusal| ProblemResponse::refusal(400, refusal);
-    match parse_line(body.trim_ascii()).map_err(refused)? {
+    match parse_json(body.trim_ascii()).map_err(refused)? {
         ProducerLine::Event(EventLine { stream: Some(named), .. }) if named != stream => {
             let detail = format!("the event says {named:?}, and the path {stream:?}");
             Err(ProblemResponse::bad_request("stream", detail))
