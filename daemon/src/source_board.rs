@@ -79,10 +79,17 @@ pub struct SourceStatus {
     pub stream: String,
     /// Whether it reads.
     pub state: SourceState,
-    /// Events learnt since the start.
+    /// Events learnt since the start of the daemon, as all that is counted here is.
     pub events: u64,
     /// Lines, messages, entries or records refused since the start.
     pub refused: u64,
+    /// Lines since the start that were learnt though they are not as they should be: with bytes that are not UTF-8, or
+    /// with fewer cells than there are columns.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub odd: u64,
+    /// What was odd last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_odd: Option<String>,
     /// Bytes that are there and that the log does not have yet.
     pub lag_bytes: u64,
     /// How much newer the newest entry or message of a server is than the one up to which the log has it, in seconds.
@@ -201,6 +208,8 @@ impl SourceBoard {
             state: SourceState::Waiting,
             events: 0,
             refused: 0,
+            odd: 0,
+            last_odd: None,
             lag_bytes: 0,
             lag_seconds: None,
             gaps: 0,

@@ -39,6 +39,7 @@ mod serving;
 mod subject_events;
 mod syslog;
 pub(crate) mod syslog_message;
+mod table_cells;
 mod tailed_file;
 mod tailing;
 

@@ -24,7 +24,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::collections::HashMap;
 use std::io;
 use surmise_config::{LimitsTable, MessageFormat, RedisSource, RemoteWriteSource, SyslogKey};
-use surmise_event::{Feedback, Record, Refusal, RefusalCode, mended};
+use surmise_event::{Feedback, Record, Refusal, RefusalCode, Schema, mended};
 use surmise_protocol::EventLine;
 
 /// How the events of a posted body are cut from it.
@@ -221,8 +221,9 @@ pub fn redis_entry(
 /// Reads rows of a file, of which the first names the columns.
 pub fn table(lines: &[&[u8]]) -> Vec<Result<EventLine, Refusal>> {
     let [header, rows @ ..] = lines else { return Vec::new() };
-    let columns = TableColumns::new(header, &[]);
-    rows.iter().map(|row| columns.event(&mended(row))).collect()
+    let mut columns = TableColumns::new(header, &[]);
+    columns.settle(&rows.iter().map(|row| mended(row) + "\n").collect::<String>(), &Schema::default());
+    rows.iter().map(|row| columns.event(&mended(row)).map(|(event, _)| event)).collect()
 }
 
 /// What the body of a question by the Open Inference Protocol says is known.

@@ -240,6 +240,33 @@ fn tables_are_records_and_status_tells_how_far_they_are() {
     host.stop();
 }
 
+#[test]
+fn numbers_of_tables_are_read_as_they_are_written_and_short_rows_are_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let fields = "[streams.web]\nfields = [{ name = \"ü\", kind = \"number\" }]\n";
+    let more = config(dir.path(), &format!("format = \"csv\"\n{fields}"));
+    let (table, data) = (dir.path().join("logs/a.log"), dir.path().join("data"));
+    let value = |event: &Value| (event["data"]["ü"].clone(), event["data"]["a"].clone());
+    let number = |x: f64| serde_json::json!(x);
+    // the rows come after the header, and after a restart
+    append(&table, "a;b c;ü\n");
+    let host = Host::start_with(&data, &more);
+    append(&table, "1,5;x1;0,5\n2;x2;1.250,75\n3,25;x3\n");
+    let events = learnt(&host, "web", 3);
+    assert_eq!(value(&events[0]), (number(0.5), number(1.5)), "{events:?}");
+    assert_eq!(value(&events[1]), (number(1250.75), number(2.0)), "{events:?}");
+    assert_eq!(value(&events[2]), (Value::Null, number(3.25)), "{events:?}");
+    let status = host.get("/api/v1/sources").1["sources"][0].clone();
+    assert!(status["odd"] == 1 && status["refused"] == 0, "{status}");
+    assert!(status["last_odd"].as_str().unwrap().contains("2 cells, and there are 3"), "{status}");
+    host.kill();
+    append(&table, "1.000;x4;off\n");
+    let host = Host::start_with(&data, &more);
+    let events = learnt(&host, "web", 4);
+    assert_eq!(value(&events[3]), ("off".into(), number(1000.0)), "{events:?}");
+    host.stop();
+}
+
 /// Gives the log the name `a.log.1`, and each of those before it the next higher number.
 fn rotate(log: &Path, before: usize) {
     let numbered = |number: usize| log.with_extension(format!("log.{number}"));

@@ -1001,7 +1001,7 @@ export interface SourceStatus {
   addresses?: string[];
   /** What cannot be read now, and what to do about it. */
   errors: string[];
-  /** Events learnt since the start. */
+  /** Events learnt since the start of the daemon, as all that is counted here is. */
   events: number;
   /** The files that are followed. */
   files?: FileStatus[];
@@ -1024,10 +1024,17 @@ export interface SourceStatus {
   lag_seconds?: number;
   /** What was gone last before it was read. */
   last_gap?: string;
+  /** What was odd last. */
+  last_odd?: string;
   /** What was refused last, and why. */
   last_refusal?: string;
   /** Its name in the configuration. */
   name: string;
+  /**
+   * Lines since the start that were learnt though they are not as they should be: with bytes that are not UTF-8, or
+   * with fewer cells than there are columns.
+   */
+  odd?: number;
   /** Messages since the start that came again, were recognised, and were not learnt again. */
   recognised?: number;
   /**

@@ -8,7 +8,7 @@ use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
 use std::path::Path;
 use std::sync::Arc;
 use surmise_config::{FileFormat, FileSource, LimitsTable};
-use surmise_event::mended;
+use surmise_event::{Schema, mended};
 
 /// How the lines of one file become events.
 pub struct FileEvents {
@@ -16,19 +16,41 @@ pub struct FileEvents {
     key_is_path: bool,
     syntax: LineSyntax,
     columns: Option<TableColumns>,
+    /// The fields that are declared of the stream.
+    declared: Schema,
     /// The lines of a row that goes on.
     held: String,
+    /// Lines that were not as they should be since this was taken last.
+    pub odd: OddLines,
+}
+
+/// Lines that are learnt, though they are not as they should be.
+#[derive(Debug, Default)]
+pub struct OddLines {
+    /// How many.
+    pub count: u64,
+    /// What is odd about the latest of them.
+    pub last: Option<String>,
+}
+
+impl OddLines {
+    fn note(&mut self, odd: Option<String>) {
+        if let Some(odd) = odd {
+            (self.count, self.last) = (self.count + 1, Some(odd));
+        }
+    }
 }
 
 impl FileEvents {
     /// Lines that are read as a source says; `columns` are those of a table.
-    pub fn new(source: &FileSource, columns: Option<TableColumns>) -> FileEvents {
+    pub fn new(source: &FileSource, columns: Option<TableColumns>, declared: &Schema) -> FileEvents {
         let syntax = match source.format {
             FileFormat::Lines => LineSyntax::Bare,
             FileFormat::Ndjson | FileFormat::Csv => LineSyntax::Plain,
         };
         let (key_field, key_is_path) = (source.key_field.clone(), source.key_is_path);
-        FileEvents { key_field, key_is_path, syntax, columns, held: String::new() }
+        let (declared, odd) = (declared.clone(), OddLines::default());
+        FileEvents { key_field, key_is_path, syntax, columns, declared, held: String::new(), odd }
     }
 
     /// Whether the lines of a row wait for its end.
@@ -50,10 +72,13 @@ impl FileEvents {
         if self.key_is_path {
             intake.set_key(Some(path.to_string_lossy().into()));
         }
+        self.settle(lines);
+        self.odd = OddLines::default();
         let mut chunk = LineChunk::default();
         for TailedLine { end, bytes } in lines {
             let before = chunk.events.len();
             let text = bytes.as_deref().map(mended);
+            self.odd.note(bytes.as_deref().and_then(wrong_bytes));
             match (&self.columns, &text) {
                 (Some(columns), _) if *end <= columns.header_end => continue,
                 (Some(columns), Some(line)) => {
@@ -66,7 +91,11 @@ impl FileEvents {
                     if row.trim_ascii().is_empty() {
                         continue;
                     }
-                    intake.read_event(columns.event(&row), row.len(), arrival_us, &mut chunk);
+                    let read = columns.event(&row).map(|(event, odd)| {
+                        self.odd.note(odd);
+                        event
+                    });
+                    intake.read_event(read, row.len(), arrival_us, &mut chunk);
                 }
                 (_, text) => {
                     self.held.clear();
@@ -85,10 +114,24 @@ impl FileEvents {
         chunk
     }
 
+    /// Finds out how the cells of a table are read whose first rows come only now.
+    fn settle(&mut self, lines: &[TailedLine]) {
+        let Some(columns) = self.columns.as_mut().filter(|columns| !columns.are_settled()) else { return };
+        let of_rows = lines.iter().filter(|line| line.end > columns.header_end);
+        let rows: String = of_rows.filter_map(|line| line.bytes.as_deref()).map(|row| mended(row) + "\n").collect();
+        columns.settle(&rows, &self.declared);
+    }
+
     /// The rest of a row whose last quote never came, as a line that ends at an offset and has it.
     pub fn take_held(&mut self, end: u64) -> Vec<TailedLine> {
         let mut row = std::mem::take(&mut self.held);
         row.push('"');
         vec![TailedLine { end, bytes: Some(row.into_bytes()) }]
     }
+}
+
+/// What is wrong with the bytes of a line that has to be mended.
+fn wrong_bytes(line: &[u8]) -> Option<String> {
+    let not_utf8 = std::str::from_utf8(line).err().map(|e| format!("byte {} of a line is not UTF-8", e.valid_up_to()));
+    not_utf8.or_else(|| memchr::memchr(0, line).map(|place| format!("byte {place} of a line is NUL")))
 }

@@ -10,6 +10,10 @@ use crate::clock::now_us;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use surmise_config::{FileFormat, FileSource};
+use surmise_event::{Schema, mended};
+
+/// Bytes of a table by which it is found out how its cells are read.
+const SAMPLE_BYTES_MAX: usize = 256 << 10;
 
 /// Why a file is not read now.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +59,7 @@ pub struct Followed {
 impl Followed {
     /// A file of a source.
     pub fn new(file: TailedFile, source: &FileSource) -> Followed {
-        let events = FileEvents::new(source, None);
+        let events = FileEvents::new(source, None, &Schema::default());
         let source = source.clone();
         Followed { file, account: None, position: 0, looks_for_copies: false, source, events, before: None }
     }
@@ -80,15 +84,19 @@ impl Followed {
     }
 
     /// Goes to where the log has the file.
-    fn go_on_as(&mut self, account: FileAccount, line_bytes_max: usize) -> Result<(), TailFault> {
+    fn go_on_as(&mut self, account: FileAccount, line_bytes_max: usize, declared: &Schema) -> Result<(), TailFault> {
         let columns = match self.source.format {
             FileFormat::Csv => {
                 let first = self.file.first_line(line_bytes_max)?.unwrap_or_default();
-                Some(TableColumns::new(&first, &self.source.columns))
+                let mut columns = TableColumns::new(&first, &self.source.columns);
+                let lines = self.file.first_lines(SAMPLE_BYTES_MAX)?;
+                let rows = lines.get(columns.header_end as usize..).unwrap_or_default();
+                columns.settle(&mended(rows), declared);
+                Some(columns)
             }
             FileFormat::Lines | FileFormat::Ndjson => None,
         };
-        self.events = FileEvents::new(&self.source, columns);
+        self.events = FileEvents::new(&self.source, columns, declared);
         self.position = account.producer.committed;
         self.file.go_to(self.position)?;
         self.account = Some(account);
@@ -119,6 +127,11 @@ impl FileReader {
 
     fn line_bytes_max(&self) -> usize {
         self.intake.hub.config.limits.line_bytes.0 as usize
+    }
+
+    /// What the configuration declares about the fields of the stream.
+    fn declared(&self) -> Schema {
+        self.intake.hub.config.rule(&self.stream).map(|(_, rule)| rule.schema()).unwrap_or_default()
     }
 
     /// Opens the account of a file in the newest epoch, which is `epoch_min` at least. If the log has more than the
@@ -188,7 +201,7 @@ impl FileReader {
         let Some(print) = followed.file.print()? else { return Ok(()) };
         let epoch_min = followed.before.filter(|before| before.0 == print).map_or(1, |before| before.1 + 1);
         let account = self.open_account(followed.file.id, print, epoch_min, followed.file.length()?).await?;
-        followed.go_on_as(account, self.line_bytes_max())
+        followed.go_on_as(account, self.line_bytes_max(), &self.declared())
     }
 
     /// Reads what is left in the copy that was made of a file before it was truncated. Only the newest copy with a
@@ -209,7 +222,7 @@ impl FileReader {
             }
             let mut copy = Followed::new(file, &followed.source);
             let account = self.open_account(base, print, epoch, u64::MAX).await?;
-            copy.go_on_as(account, self.line_bytes_max())?;
+            copy.go_on_as(account, self.line_bytes_max(), &self.declared())?;
             tracing::info!(source = &*self.intake.name, "{} has what was truncated away", sibling.display());
             // without its account it was truncated meanwhile, and is no copy any more
             while copy.account.is_some() && self.read_on(&mut copy).await? == Some(true) {}
@@ -222,7 +235,9 @@ impl FileReader {
         let Some(account) = &mut followed.account else { return Ok(()) };
         let (path, limits) = (&followed.file.path, &self.intake.hub.config.limits);
         let chunk = followed.events.read(lines, &account.producer, path, &self.stream, limits, now_us());
-        self.intake.learn(chunk, None, Some(&path.display().to_string())).await.map_err(AccountFault::from)?;
+        let (path, odd) = (path.display().to_string(), std::mem::take(&mut followed.events.odd));
+        self.intake.learn(chunk, None, Some(&path)).await.map_err(AccountFault::from)?;
+        self.intake.tell_odd(odd, &path);
         if let Some(end) = lines.last().map(|line| line.end).filter(|_| !followed.events.is_holding()) {
             account.producer.record_durable(&self.intake.hub, end);
             followed.position = end;

@@ -5,6 +5,7 @@
 //! has read. If it fails, none of that may happen, and the source gives the same events again: their numbers show
 //! which of them the log has.
 
+use super::file_events::OddLines;
 use crate::batch::{ReplyOptions, ToldSchema};
 use crate::hub::Hub;
 use crate::ingest::LineChunk;
@@ -129,6 +130,18 @@ impl SourceIntake {
         self.tell(|status| {
             status.gaps += 1;
             status.last_gap = Some(gap);
+        });
+    }
+
+    /// Counts lines of a `place` that were learnt though they are not as they should be.
+    pub fn tell_odd(&self, odd: OddLines, place: &str) {
+        let Some(last) = odd.last.map(|last| format!("{place}: {last}")) else { return };
+        self.tell(|status| {
+            if status.odd == 0 {
+                tracing::warn!(source = &*self.name, "a line is learnt as far as it can be read; {last}");
+            }
+            status.odd += odd.count;
+            status.last_odd = Some(last);
         });
     }
 

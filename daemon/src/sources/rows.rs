@@ -1,18 +1,24 @@
 //! Lines of a file as events: as they stand, as JSON, or as rows of a table.
 
+use super::table_cells::{CellReading, has_leading_zero};
 use csv::{ReaderBuilder, StringRecord};
 use std::collections::{HashMap, HashSet};
-use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, is_missing, mended};
+use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, Schema, is_missing, mended};
 use surmise_protocol::{EventLine, take_time};
 
 /// The characters that divide cells; of equally frequent ones the first counts.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// Rows by which it is found out how cells are read.
+const SAMPLE_ROWS_MAX: usize = 2000;
 
 /// The columns of a table.
 #[derive(Debug)]
 pub struct TableColumns {
     names: Vec<Box<str>>,
     separator: u8,
+    /// How their cells are read; empty until the first rows are there.
+    readings: Vec<CellReading>,
     /// The offset after the header; zero where there is none.
     pub header_end: u64,
 }
@@ -23,7 +29,7 @@ impl TableColumns {
         let separator = separator(first_line);
         if !given.is_empty() {
             let names = given.iter().map(|name| name.as_str().into()).collect();
-            return TableColumns { names, separator, header_end: 0 };
+            return TableColumns { names, separator, readings: Vec::new(), header_end: 0 };
         }
         let mark = "\u{feff}";
         let cells = cells(&mended(first_line), separator).unwrap_or_default();
@@ -33,26 +39,44 @@ impl TableColumns {
         };
         let mut once = NamesOnce::default();
         let names = cells.iter().enumerate().map(named).map(|name| once.take(name)).collect();
-        TableColumns { names, separator, header_end: first_line.len() as u64 + 1 }
+        TableColumns { names, separator, readings: Vec::new(), header_end: first_line.len() as u64 + 1 }
     }
 
-    /// A row as an event. Numbers are numbers, and a time under one of the names that loggers give it is the event's.
+    /// Whether it is known how cells are read.
+    pub fn are_settled(&self) -> bool {
+        !self.readings.is_empty()
+    }
+
+    /// Finds out by the first rows how cells are read, unless there are none. These fields are declared.
+    pub fn settle(&mut self, first_rows: &str, declared: &Schema) {
+        let rows: Vec<StringRecord> =
+            reader(first_rows, self.separator).into_records().map_while(Result::ok).take(SAMPLE_ROWS_MAX).collect();
+        if !rows.is_empty() {
+            self.readings = CellReading::of_table(&self.names, &rows, declared);
+        }
+    }
+
+    /// A row as an event, with what is odd about it. Numbers are numbers, and a time under one of the names that loggers give it is the event's.
     ///
     /// # Errors
-    /// The row is no row, or has more cells than there are columns.
-    pub fn event(&self, row: &str) -> Result<EventLine, Refusal> {
+    /// The row is no row, or has more cells than there are columns. Empty ones at the end are none.
+    pub fn event(&self, row: &str) -> Result<(EventLine, Option<String>), Refusal> {
         let bad = |reason: String| Refusal::new(RefusalCode::WrongType, "row", reason);
         let cells = cells(row, self.separator).ok_or_else(|| bad("it cannot be read as a row".into()))?;
-        if cells.len() > self.names.len() {
-            let (cells, names) = (cells.len(), self.names.len());
+        let (count, columns) = (cells.len(), self.names.len());
+        if cells.iter().skip(columns).any(|cell| !cell.trim().is_empty()) {
             return Err(bad(format!(
-                "it has {cells} cells, and there are {names} columns; quote cells with separators"
+                "it has {count} cells, and there are {columns} columns; quote cells with separators"
             )));
         }
-        let mut fields: Vec<_> = self.names.iter().cloned().zip(cells.iter().map(datum)).collect();
+        let odd = (count < columns).then(|| format!("a row has {count} cells, and there are {columns} columns"));
+        let read = |(place, cell): (usize, &str)| {
+            self.readings.get(place).map_or_else(|| datum(cell), |reading| reading.read(cell))
+        };
+        let mut fields: Vec<_> = self.names.iter().cloned().zip(cells.iter().enumerate().map(read)).collect();
         let time_us = take_time(&mut fields);
         let record = Record { time_us, data: Data::Fields(fields), ..Record::default() };
-        Ok(EventLine { record, ..EventLine::default() })
+        Ok((EventLine { record, ..EventLine::default() }, odd))
     }
 }
 
@@ -103,22 +127,21 @@ fn separator(line: &[u8]) -> u8 {
     SEPARATORS.into_iter().rev().max_by_key(|separator| count(*separator)).unwrap_or(b',')
 }
 
+fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes())
+}
+
 fn cells(text: &str, separator: u8) -> Option<StringRecord> {
-    let mut reader =
-        ReaderBuilder::new().delimiter(separator).has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut row = StringRecord::new();
-    reader.read_record(&mut row).is_ok_and(|is_any| is_any).then_some(row)
+    reader(text, separator).read_record(&mut row).is_ok_and(|is_any| is_any).then_some(row)
 }
 
 /// What a cell of a table holds: a number if it looks like one, nothing if it stands for nothing, else a text.
 pub fn datum(cell: &str) -> Datum {
     let cell = cell.trim();
-    // a number that begins with a needless zero is a name, such as a postcode
-    let digits = cell.trim_start_matches(['-', '+']);
-    let is_name = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
     match cell.parse::<f64>() {
         _ if cell.is_empty() || is_missing(cell) => Datum::Null,
-        Ok(number) if number.is_finite() && !is_name => Datum::Number(number),
+        Ok(number) if number.is_finite() && !has_leading_zero(cell) => Datum::Number(number),
         _ => Datum::Text(cell.into()),
     }
 }
@@ -131,7 +154,8 @@ mod tests {
     fn rows_are_records_of_the_columns() {
         let columns = TableColumns::new(b"\xef\xbb\xbfts;page;ms;zip;", &[]);
         assert_eq!(columns.header_end, 19);
-        let event = columns.event("2016-07-01T00:00:00Z;\"a;\"\"b\"\"\";3.5;01067;").unwrap();
+        let (event, odd) = columns.event("2016-07-01T00:00:00Z;\"a;\"\"b\"\"\";3.5;01067;;").unwrap();
+        assert_eq!(odd, None);
         assert_eq!(event.record.time_us, Some(1_467_331_200_000_000));
         let fields: Vec<(Box<str>, Datum)> = vec![
             ("page".into(), Datum::Text("a;\"b\"".into())),
@@ -141,13 +165,16 @@ mod tests {
         ];
         assert_eq!(event.record.data, Data::Fields(fields));
         assert!(columns.event("1;2;3;4;5;6").is_err());
+        let (short, odd) = columns.event("2016-07-01T00:00:00Z;a").unwrap();
+        assert_eq!(short.record.data, Data::Fields(vec![("page".into(), Datum::Text("a".into()))]));
+        assert!(odd.is_some_and(|odd| odd.contains("2 cells, and there are 5")));
         assert!(goes_on("1,\"two") && !goes_on("1,\"two\""));
         let twice = TableColumns::new(b"ms,ms,ms.2", &[]);
-        let names = twice.event("1,2,3").unwrap().record.data;
+        let names = twice.event("1,2,3").unwrap().0.record.data;
         let fields = [("ms", 1.0), ("ms.2", 2.0), ("ms.2.2", 3.0)].map(|(n, v)| (n.into(), Datum::Number(v)));
         assert_eq!(names, Data::Fields(fields.into()), "none of them is lost");
         let given = TableColumns::new(b"x,5", &["user".into(), "n".into()]);
-        let mut record = given.event("x,5").unwrap().record;
+        let mut record = given.event("x,5").unwrap().0.record;
         assert_eq!(given.header_end, 0);
         take_key(&mut record, "user");
         assert_eq!((record.key, record.data), (Some("x".into()), Data::Fields(vec![("n".into(), Datum::Number(5.0))])));

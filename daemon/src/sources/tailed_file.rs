@@ -139,6 +139,18 @@ impl TailedFile {
         }))
     }
 
+    /// The whole lines with which the file begins, as far as so many bytes reach.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn first_lines(&self, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let mut first = vec![0; bytes_max];
+        let length = read_at(&self.file, &mut first, 0)?;
+        let end = memchr::memrchr(b'\n', &first[..length]).map_or(0, |end| end + 1);
+        first.truncate(end);
+        Ok(first)
+    }
+
     /// Notes that nobody writes the file any more, so that its last line is whole.
     pub fn finish(&mut self) {
         self.set_rotated(true);
