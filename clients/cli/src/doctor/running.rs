@@ -188,11 +188,33 @@ fn sources(list: &Value) -> Vec<Diagnosis> {
             let advice = "let whoever writes there keep it for longer; GET /api/v1/sources tells more";
             findings.push(Diagnosis::bad(Soundness::Look, name, gap, advice));
         } else if let (true, Some(last)) = (refused > 0, source["last_refusal"].as_str()) {
-            findings.push(Diagnosis::bad(Soundness::Look, name, format!("{refused} events were refused"), last));
+            findings.push(Diagnosis::bad(
+                Soundness::Look,
+                name,
+                format!("{refused} events were refused since the start"),
+                last,
+            ));
         } else {
-            let events = source["events"].as_u64().unwrap_or(0);
-            findings.push(Diagnosis::fine(name, format!("{events} events")));
+            let count = |what: &str| source[what].as_u64().unwrap_or(0);
+            let odd =
+                source["last_odd"].as_str().map(|last| format!(", {} odd lines among them: {last}", count("odd")));
+            let told = format!("{} events since the start{}", count("events"), odd.unwrap_or_default());
+            findings.push(Diagnosis::fine(name, told));
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn events_of_sources_are_those_since_the_start_with_what_is_odd() {
+        let told = |source: Value| sources(&json!({ "sources": [source] })).remove(0).found;
+        assert_eq!(told(json!({"name": "web", "errors": [], "events": 0})), "0 events since the start");
+        let odd = json!({"name": "web", "errors": [], "events": 9, "odd": 2, "last_odd": "a.csv: a row has 2 cells"});
+        assert_eq!(told(odd), "9 events since the start, 2 odd lines among them: a.csv: a row has 2 cells");
+    }
 }
