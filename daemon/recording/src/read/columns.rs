@@ -178,11 +178,28 @@ fn time_column(
     found.retain(|(_, times)| times.order == order);
     let name = match found.as_slice() {
         [(name, _)] => (*name).to_owned(),
-        several => only_time_name(several.iter().map(|(name, _)| *name))?.to_owned(),
+        several => {
+            let names = several.iter().map(|(name, _)| *name);
+            let Some(name) = only_time_name(names.clone()) else {
+                notes.extend(several_times(names));
+                return None;
+            };
+            name.to_owned()
+        }
     };
     notes.push(format!("column {name:?} holds the times, as --time {name} would say"));
     let times = found.into_iter().find(|(n, _)| *n == name).map(|(_, times)| times);
     Some((name, times))
+}
+
+/// A note that none of several columns of times is taken for the time of the events.
+pub(super) fn several_times<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let names: Vec<&str> = names.collect();
+    let first = *names.get(1).and(names.first())?;
+    let list = names.join(", ");
+    Some(format!(
+        "the columns {list} hold times, and none is taken for the time of the events: --time {first} would say so"
+    ))
 }
 
 /// What every column is, and the schema of the fields.

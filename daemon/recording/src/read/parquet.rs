@@ -1,6 +1,6 @@
 //! The format `parquet`: a row is an event. Columns that hold several values a row are left out.
 
-use super::columns::check_names;
+use super::columns::{check_names, several_times};
 use super::leaf::{Leaf, LeafValue};
 use super::wire::{EventShaper, open_events};
 use crate::choice::chosen;
@@ -45,6 +45,10 @@ pub(crate) fn open(
             (None, [only]) => {
                 notes.push(format!("column {:?} holds the times, as --time {} would say", only.name, only.name));
                 Some(only.name.to_string())
+            }
+            (None, several) => {
+                notes.extend(several_times(several.iter().map(|leaf| &*leaf.name)));
+                None
             }
             (said, times) => said.clone().filter(|said| times.iter().any(|leaf| *leaf.name == **said)),
         };
