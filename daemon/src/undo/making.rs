@@ -200,14 +200,17 @@ fn replacement_entry(subject: &Subject, schema: Schema, means: &Means<'_>) -> St
     }
 }
 
-/// The entry of a stream that begins anew, as the configuration declares it by now. Where that declares no fields, the
-/// schema stays, which the first sender may have told.
-fn as_declared(entry: StreamEntry, config: &Config) -> StreamEntry {
+/// Has a stream begin anew as the configuration declares it by now. Where that declares no fields, the schema stays,
+/// which the first sender may have told.
+fn begin_as_declared(entry: &mut StreamEntry, config: &Config) -> Starting {
     let (group, rule) = config.rule(&entry.name).unzip();
-    let Ok(options) = config.options(rule) else { return entry };
-    let declared = rule.map(|rule| rule.schema()).filter(|schema| !schema.fields.is_empty());
-    let schema = declared.unwrap_or_else(|| entry.schema.clone());
-    StreamEntry { group: group.unwrap_or_default().to_owned(), schema, options, ..entry }
+    // what is in force was checked at the start
+    if let Ok(options) = config.options(rule) {
+        let declared = rule.map(|rule| rule.schema()).filter(|schema| !schema.fields.is_empty());
+        entry.schema = declared.unwrap_or_else(|| std::mem::take(&mut entry.schema));
+        (entry.group, entry.options) = (group.unwrap_or_default().to_owned(), options);
+    }
+    Starting::Empty
 }
 
 /// What came in the place of a stream.
@@ -247,10 +250,7 @@ pub fn make(
             commit(subject, StreamEntry { deleted: true, own_end, ..old.clone() }, means)?;
             return Ok(Replaced { entry: None, offset: 0, refused: BTreeMap::new(), forgotten: 0 });
         }
-        Prepared::Reset => {
-            entry = as_declared(entry, means.config);
-            Starting::Empty
-        }
+        Prepared::Reset => begin_as_declared(&mut entry, means.config),
         Prepared::Restore(meta) => {
             (entry.past, entry.past_is_lost) = (past_up_to(old, past(meta.offset), meta.offset), old.past_is_lost);
             entry.like = old.like.clone();
