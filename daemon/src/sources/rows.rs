@@ -56,7 +56,8 @@ impl TableColumns {
         }
     }
 
-    /// A row as an event, with what is odd about it. Numbers are numbers, and a time under one of the names that loggers give it is the event's.
+    /// A row as an event, with what is odd about it. Numbers are numbers, and a time under one of the names that loggers
+    /// give it is the event's.
     ///
     /// # Errors
     /// The row is no row, or has more cells than there are columns. Empty ones at the end are none.

@@ -15,9 +15,9 @@ const CERTAIN_MIN: f64 = 0.999;
 ///
 /// Where one value is likelier than all others together, it is what is expected; else that is the mean. Quantiles of a
 /// column without such values keep the shape of step one around the mean, and widen as an autoregression with the
-/// column's own lag-one correlation does, up to the column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)). Where there
-/// are such values, a step's own distribution stands as far as the path to it is likely, and beyond that all values of
-/// the column as often as they come.
+/// column's own lag-one correlation does, up to the column's own spread: σ_h = σ_1 √(1 + φ² + … + φ^2(h−1)). Where
+/// there are such values, a step's own distribution stands as far as the path to it is likely, and beyond that all
+/// values of the column as often as they come.
 pub(super) struct RolledColumn {
     /// What was expected of the latest step.
     expected: f64,
