@@ -15,6 +15,8 @@ pub(crate) struct ScoreWriter {
     path: PathBuf,
     out: csv::Writer<File>,
     fields: Option<Vec<String>>,
+    /// Whether the target has columns as a symbol.
+    tells_symbol: bool,
     /// What was expected of the next event's target, if that is no number: the likeliest symbol, and how likely it is.
     expected: Option<(String, f64)>,
 }
@@ -23,7 +25,13 @@ impl ScoreWriter {
     pub(crate) fn create(path: &Path) -> Result<ScoreWriter, ReplayError> {
         let file =
             File::create(path).map_err(|error| ReplayError::Write { file: path.display().to_string(), error })?;
-        Ok(ScoreWriter { path: path.into(), out: csv::Writer::from_writer(file), fields: None, expected: None })
+        Ok(ScoreWriter {
+            path: path.into(),
+            out: csv::Writer::from_writer(file),
+            fields: None,
+            tells_symbol: false,
+            expected: None,
+        })
     }
 
     /// Takes in what is expected of the target of the event that comes next, given its other fields.
@@ -75,6 +83,7 @@ impl ScoreWriter {
                 }
             }
             if let Some(target) = symbol_target(learner) {
+                self.tells_symbol = true;
                 header.extend(["yhat", "probability"].map(|c| format!("{target}_{c}")));
             }
             self.out.write_record(&header).map_err(fault)?;
@@ -100,7 +109,7 @@ impl ScoreWriter {
                 row.extend(columns_of(horizon.due().and_then(|due| far_forecast(due.fields.get(name)?))));
             }
         }
-        if symbol_target(learner).is_some() {
+        if self.tells_symbol {
             let (symbol, p) = self.expected.take().unzip();
             row.extend([symbol.unwrap_or_default(), p.map_or(String::new(), |p| p.to_string())]);
         }

@@ -51,6 +51,22 @@ fn far_forecasts_stand_beside_the_numbers_that_came() {
     assert_eq!(compared, 900 - 9);
 }
 
+/// A target whose kind is told by more than its first value does not end the replay.
+#[test]
+fn a_target_that_changes_its_kind_is_scored_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, scores) = (dir.path().join("log.ndjson"), dir.path().join("scores.csv"));
+    for (first, rest) in [("200", "\"ok\""), ("\"ok\"", "7.5"), ("200", "404")] {
+        let line = |i: u32| format!("{{\"path\":\"/{}\",\"status\":{}}}\n", i % 3, if i == 0 { first } else { rest });
+        std::fs::write(&file, (0..700).map(line).collect::<String>()).unwrap();
+        let recording = SourceOptions { files: vec![file.clone()], ..SourceOptions::default() };
+        let learner = Options { target: Some("status".into()), ..Options::default() };
+        let options = ReplayOptions { scores: Some(scores.clone()), learner, ..ReplayOptions::default() };
+        replay(Source::open(&recording).unwrap(), &options, |_| {}).unwrap();
+        assert_eq!(csv::Reader::from_path(&scores).unwrap().records().map(Result::unwrap).count(), 700);
+    }
+}
+
 /// The rows of the scores of a recording, and its result.
 fn scored(rows: &str, target: Option<&str>) -> (csv::StringRecord, Vec<csv::StringRecord>, ReplayResult) {
     let dir = tempfile::tempdir().unwrap();

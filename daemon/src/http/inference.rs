@@ -223,9 +223,6 @@ pub fn read_question(body: &[u8]) -> Result<InferQuestion, ProblemResponse> {
 
 /// The value of an input, which has one element.
 fn given(input: InputTensor) -> Result<(Box<str>, Datum), ProblemResponse> {
-    let shape = input.shape.filter(|shape| shape.iter().any(|length| *length != 1));
-    let false_shape =
-        shape.map(|shape| format!("the shape of {:?} is {shape:?}, but its data is {}", input.name, input.data));
     let mut value = input.data;
     // lists of lists are the same tensor written by its rows
     while let Value::Array(mut list) = value {
@@ -235,7 +232,10 @@ fn given(input: InputTensor) -> Result<(Box<str>, Datum), ProblemResponse> {
         }
         value = list.remove(0);
     }
-    if let Some(detail) = false_shape {
+    if let Some(shape) = input.shape.filter(|shape| shape.iter().any(|length| *length != 1)) {
+        let shape = shape.iter().take(8).map(i64::to_string).collect::<Vec<_>>().join(", ");
+        let value: String = value.to_string().chars().take(40).collect();
+        let detail = format!("the shape of {:?} is [{shape}], but its data is one value, {value}", input.name);
         return Err(ProblemResponse::bad_request(&input.name, detail));
     }
     let datum = match value {

@@ -78,7 +78,7 @@ impl FileEvents {
         for TailedLine { end, bytes } in lines {
             let before = chunk.events.len();
             let text = bytes.as_deref().map(mended);
-            self.odd.note(bytes.as_deref().and_then(wrong_bytes));
+            let mut strange = bytes.as_deref().and_then(wrong_bytes);
             match (&self.columns, &text) {
                 (Some(columns), _) if *end <= columns.header_end => continue,
                 (Some(columns), Some(line)) => {
@@ -92,7 +92,7 @@ impl FileEvents {
                         continue;
                     }
                     let read = columns.event(&row).map(|(event, odd)| {
-                        self.odd.note(odd);
+                        strange = strange.take().or(odd);
                         event
                     });
                     intake.read_event(read, row.len(), arrival_us, &mut chunk);
@@ -102,6 +102,10 @@ impl FileEvents {
                     let line = text.as_ref().map_or(CutLine::TooLong, |text| CutLine::Whole(text.as_bytes()));
                     intake.read_line(line, arrival_us, &mut chunk);
                 }
+            }
+            // of what is learnt: a header, a blank line and what is refused are not odd
+            if chunk.events.len() > before {
+                self.odd.note(strange);
             }
             for (_, event) in &mut chunk.events[before..] {
                 if let Some(field) = &self.key_field {

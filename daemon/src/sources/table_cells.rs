@@ -14,12 +14,13 @@ pub enum CellReading {
 }
 
 impl CellReading {
-    /// How the cells of a table are read that begins with these rows. The kinds of columns are those that are declared:
-    /// the rows, which may be more at the next start, say only how numbers are written.
+    /// How the cells of a table are read that begins with these rows, of which there may be more at the next start. The
+    /// kinds of columns are those that are declared, and the unit of a number is that of the first row, so that a cell
+    /// means the same after a start; all rows say how numbers are written.
     pub fn of_table(names: &[Box<str>], rows: &[StringRecord], declared: &Schema) -> Vec<CellReading> {
         let table = table_numerals(rows.iter().flatten().map(str::trim));
         let of_column = |(place, name): (usize, &Box<str>)| {
-            let cells: Vec<&str> = rows.iter().map(|row| row.get(place).unwrap_or_default().trim()).collect();
+            let cells: Vec<&str> = rows.iter().take(1).map(|row| row.get(place).unwrap_or_default().trim()).collect();
             let told = column_reading(name, &cells, table);
             let is_number = declared.fields.iter().any(|f| *f.name == **name && f.kind == FieldKind::Number);
             match is_number {

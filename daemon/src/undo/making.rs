@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use surmise_config::Config;
 use surmise_event::{Field, Limits, Schema};
+use surmise_learner::Learner;
 use surmise_protocol::suggest;
 use surmise_store::{CheckpointMeta, LogPart, StoreError, StreamEnd, StreamEntry};
 
@@ -204,11 +205,14 @@ fn replacement_entry(subject: &Subject, schema: Schema, means: &Means<'_>) -> St
 /// which the first sender may have told.
 fn begin_as_declared(entry: &mut StreamEntry, config: &Config) -> Starting {
     let (group, rule) = config.rule(&entry.name).unzip();
-    // what is in force was checked at the start
     if let Ok(options) = config.options(rule) {
         let declared = rule.map(|rule| rule.schema()).filter(|schema| !schema.fields.is_empty());
-        entry.schema = declared.unwrap_or_else(|| std::mem::take(&mut entry.schema));
-        (entry.group, entry.options) = (group.unwrap_or_default().to_owned(), options);
+        let schema = declared.unwrap_or_else(|| entry.schema.clone());
+        // options of a stream that tells no fields may not fit those that its sender told
+        if Learner::new(schema.clone(), options.clone()).is_ok() {
+            (entry.schema, entry.options) = (schema, options);
+            entry.group = group.unwrap_or_default().to_owned();
+        }
     }
     Starting::Empty
 }

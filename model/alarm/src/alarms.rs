@@ -8,7 +8,7 @@ use crate::incident_kind::persist_cause;
 use crate::number_watch::Reading;
 use crate::rarity::{OwnRecord, RARITY_BITS_MAX, score_of};
 use crate::session_watch::SessionWatch;
-use crate::silent_keys::SilentKeys;
+use crate::silent_keys::{SilentKey, SilentKeys};
 use crate::stream_incidents::StreamIncidents;
 use crate::symbol_watch::SymbolWatch;
 use crate::verdict::{BudgetAccount, Verdict};
@@ -279,11 +279,13 @@ impl Alarms {
             JudgedClaim { news: rarest.news || self.incidents.is_untold(rarest.cluster), ..rarest }
         };
         let key = match odd.claim.kind {
-            AlarmKind::Silent => silent,
-            AlarmKind::End => session_key,
+            AlarmKind::Silent => silent.as_ref().map(|silent| &*silent.key),
+            AlarmKind::End => session_key.as_deref(),
             _ => None,
         };
-        let alarm = self.incidents.judge(offset, &odd, key.as_deref(), rate, self.usual_seconds());
+        let alarm = self.incidents.judge(offset, &odd, key, rate, self.usual_seconds());
+        let is_told = self.incidents.open_kind() == Some(AlarmKind::Silent);
+        silent.filter(|_| !is_told).into_iter().for_each(|silent| self.silent_keys.put_back(silent));
         self.told_gap = None;
         Verdict {
             rarity_events: most.events,
@@ -294,16 +296,18 @@ impl Alarms {
     }
 
     /// Has a key that fell silent claim the event at hand, if one would be told now; returns that key.
-    fn claim_silence(&mut self, rate: f64) -> Option<Box<str>> {
+    fn claim_silence(&mut self, rate: f64) -> Option<SilentKey> {
         self.silent_keys.event();
-        let claim = self.silent_keys.claim().filter(|claim| self.is_quiet() && claim.bits > self.aside.claim.bits)?;
-        if self.aside.prove(claim.bits, self.weight_of_templates) < self.incidents.required(&claim, rate) {
+        if !self.is_quiet() {
             return None;
         }
-        let told = self.silent_keys.take()?;
-        self.aside.claim = claim;
-        self.aside_began = Some(told.since);
-        Some(told.key)
+        let Self { aside, incidents, weight_of_templates, .. } = self;
+        let (silent, claim) = self.silent_keys.take(|claim| {
+            claim.bits > aside.claim.bits
+                && aside.prove(claim.bits, *weight_of_templates) >= incidents.required(claim, rate)
+        })?;
+        (self.aside.claim, self.aside_began) = (claim, Some(silent.since));
+        Some(silent)
     }
 
     /// Goes on with what another watcher of the same events has told, and with what was said of it: its open incident,

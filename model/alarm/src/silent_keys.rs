@@ -2,12 +2,11 @@
 
 use crate::claim::RespectClaim;
 use crate::novelty::NoveltyRecord;
-use std::collections::VecDeque;
 use surmise_event::AlarmKind;
 use surmise_state::{Persist, State, StateError};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The most keys that wait to be told; the oldest goes for one more.
+/// The most keys that wait to be told; the one that claims least goes for one more, of equals the oldest.
 const WAITING_MAX: usize = 8;
 
 /// A key that fell silent.
@@ -20,6 +19,14 @@ pub(crate) struct SilentKey {
     bits: f64,
 }
 
+impl SilentKey {
+    /// What its silence claims.
+    fn claim(&self) -> RespectClaim {
+        let about = Some(xxh3_64(self.key.as_bytes()));
+        RespectClaim { kind: AlarmKind::Silent, bits: self.bits, field: None, about, lasts: true }
+    }
+}
+
 /// The keys of a stream that fell silent and were not told yet.
 ///
 /// A silence lasts, and is another cause than what else is odd meanwhile. So it waits while another incident is open or
@@ -30,7 +37,7 @@ pub(crate) struct SilentKeys {
     record: NoveltyRecord,
     /// Those of the event at hand.
     noticed: Vec<SilentKey>,
-    waiting: VecDeque<SilentKey>,
+    waiting: Vec<SilentKey>,
 }
 
 impl SilentKeys {
@@ -49,23 +56,23 @@ impl SilentKeys {
         let bits = self.record.observe(!self.noticed.is_empty());
         for silent in self.noticed.drain(..) {
             let Some(bits) = bits else { continue };
-            if self.waiting.len() == WAITING_MAX {
-                self.waiting.pop_front();
+            self.waiting.push(SilentKey { bits, ..silent });
+            if self.waiting.len() > WAITING_MAX {
+                let least = (0..=WAITING_MAX).min_by(|a, b| self.waiting[*a].bits.total_cmp(&self.waiting[*b].bits));
+                self.waiting.remove(least.unwrap_or(0));
             }
-            self.waiting.push_back(SilentKey { bits, ..silent });
         }
     }
 
-    /// What the key claims that has waited longest, if one waits.
-    pub(crate) fn claim(&self) -> Option<RespectClaim> {
-        let SilentKey { key, bits, .. } = self.waiting.front()?;
-        let about = Some(xxh3_64(key.as_bytes()));
-        Some(RespectClaim { kind: AlarmKind::Silent, bits: *bits, field: None, about, lasts: true })
+    /// Takes the key that has waited longest of those whose claim is told now, with that claim.
+    pub(crate) fn take(&mut self, is_told: impl Fn(&RespectClaim) -> bool) -> Option<(SilentKey, RespectClaim)> {
+        let (place, claim) = self.waiting.iter().map(SilentKey::claim).enumerate().find(|(_, claim)| is_told(claim))?;
+        Some((self.waiting.remove(place), claim))
     }
 
-    /// Takes the key that has waited longest, to be told.
-    pub(crate) fn take(&mut self) -> Option<SilentKey> {
-        self.waiting.pop_front()
+    /// Has a key wait on that was taken and not told.
+    pub(crate) fn put_back(&mut self, silent: SilentKey) {
+        self.waiting.insert(0, silent);
     }
 }
 
@@ -82,12 +89,10 @@ impl Persist for SilentKey {
 impl Persist for SilentKeys {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
         self.record.persist(s)?;
-        let mut waiting = Vec::from(std::mem::take(&mut self.waiting));
-        s.list("silent keys", &mut waiting, SilentKey::default)?;
-        if waiting.len() > WAITING_MAX {
+        s.list("silent keys", &mut self.waiting, SilentKey::default)?;
+        if self.waiting.len() > WAITING_MAX {
             return Err(StateError::Invalid("silent keys"));
         }
-        self.waiting = waiting.into();
         Ok(())
     }
 }

@@ -1,10 +1,16 @@
 //! Keys that fall silent, on made streams.
 
 use super::*;
+use surmise_event::FeedbackVerdict;
 use surmise_fixtures::Random;
 
 /// The incidents that begin in 12,000 usual events. `at` gives what else is of the event at an offset.
-fn begun(mut at: impl FnMut(&mut Alarms, u64)) -> Vec<Alarm> {
+fn begun(at: impl FnMut(&mut Alarms, u64)) -> Vec<Alarm> {
+    begun_within(AlarmBudget::default(), at)
+}
+
+/// The same within a budget.
+fn begun_within(budget: AlarmBudget, mut at: impl FnMut(&mut Alarms, u64)) -> Vec<Alarm> {
     let (mut alarms, mut random) = (Alarms::default(), Random::new(5));
     let mut said = Vec::new();
     for offset in 0..12_000u64 {
@@ -16,7 +22,7 @@ fn begun(mut at: impl FnMut(&mut Alarms, u64)) -> Vec<Alarm> {
         }
         alarms.symbol(0, random.uniform(), Some(0));
         at(&mut alarms, offset);
-        let verdict = alarms.verdict(offset, AlarmBudget::default());
+        let verdict = alarms.verdict(offset, budget);
         said.extend(verdict.alarm.filter(|(alarm, _)| alarm.phase == AlarmPhase::Begins).map(|(alarm, _)| alarm));
     }
     said
@@ -69,6 +75,34 @@ fn a_silence_waits_while_another_incident_is_open() {
         }
     });
     assert_eq!(silences(&said), []);
+}
+
+#[test]
+fn a_silence_waits_while_something_else_claims_its_event() {
+    let said = begun(|alarms, offset| {
+        alarms.symbol(1, if offset == 8_000 { 30.0 } else { 0.1 }, (offset != 8_000).then_some(0));
+        if offset == 8_000 {
+            alarms.silent(7_700, "web-3");
+        }
+    });
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(silences(&said), [("web-3", said[1].offset, 7_700)]);
+}
+
+/// A key of whose silence a person said that it was normal does not stand in the way of others.
+#[test]
+fn a_silence_that_is_never_told_holds_up_no_other() {
+    let said = begun_within("1/1000".parse().unwrap(), |alarms, offset| {
+        let verdict = Some(FeedbackVerdict::Normal);
+        match offset {
+            4_000 => alarms.silent(3_700, "web-3"),
+            4_500 => alarms.hear(&Feedback { offset: 4_000, verdict, label: None, incarnation: None }),
+            8_000 => alarms.silent(7_700, "web-3"),
+            8_001 => alarms.silent(7_701, "web-7"),
+            _ => {}
+        }
+    });
+    assert_eq!(silences(&said).iter().map(|told| told.0).collect::<Vec<_>>(), ["web-3", "web-7"]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Learner {
             given,
             step: RolloutStep::from_here(&key_state.previous),
             key: key_state,
-            numbers: self.models.numbers.clone().filter(|_| self.predicts_numbers()),
+            numbers: self.models.numbers.as_ref().filter(|_| self.predicts_numbers()).cloned(),
             numbers_begun: false,
             number_known: self.options.target.is_some(),
             prediction: Prediction {

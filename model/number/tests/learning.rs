@@ -229,7 +229,10 @@ fn point_forecasts_keep_their_bound_where_the_distribution_knows_what_comes() {
     let cycle = |i: usize| [10.0, 20.0, 30.0][(i + 1) % 3];
     let stays = |i: usize| if i < 700 { cycle(i) } else { 25.0 };
     let falls = |i: usize| [7.0, 7.0, 7.0, 90.0][i % 4] + if i > 1500 { 1000.0 } else { 0.0 };
-    for (name, value) in [("cycle", &cycle as &dyn Fn(usize) -> f64), ("stays", &stays), ("falls", &falls)] {
+    let large = |i: usize| 1.7e12 + cycle(i);
+    let made: [(&str, &dyn Fn(usize) -> f64); 4] =
+        [("cycle", &cycle), ("stays", &stays), ("falls", &falls), ("large", &large)];
+    for (name, value) in made {
         let mut model = NumberModel::new(1, NumberOptions::default(), 1);
         let mut key = NumberKey::new(&model);
         let mut whole = [0.0; 2];

@@ -21,8 +21,9 @@ const ASTRAY_FACTOR: f64 = 4.0;
 const ASTRAY_AFTER: u32 = 100;
 /// Rate of the median of the stack's errors, in mean errors.
 const HALF_RATE: f64 = 0.03;
-/// A point forecast is right within so small a part of the value, which is what rounding leaves.
+/// A point forecast is right within so small a part of a cell, and within so many roundings of the value.
 const KNOWN_PART: f64 = 1e-9;
+const KNOWN_ROUNDINGS: f64 = 32.0;
 /// Steps beyond this are not remembered.
 const STEP_MAX: f64 = 1e100;
 /// Errors of regressions count as at most so many units.
@@ -151,7 +152,7 @@ impl NumberColumn {
     /// the regret against anybody grow.
     fn mend_points(&mut self, stages: ColumnStages<'_>) {
         let (y, points) = (stages.scored.value, &stages.forecast.points);
-        let near = KNOWN_PART * (y.abs() + self.units.quantum);
+        let near = KNOWN_PART * self.units.quantum + KNOWN_ROUNDINGS * f64::EPSILON * y.abs();
         let is_known = |loss: &PointLoss| (points.value(*loss) - y).abs() <= near;
         match stages.past.regime() {
             Regime::Known if PointLoss::ALL.iter().all(is_known) => {

@@ -74,10 +74,10 @@ impl<'a> Predictive<'a> {
         if cdf.point_weights()[0] >= 0.5 {
             return None;
         }
-        let spikes = Self::new(cdf).spikes;
+        let (spikes, units) = (Self::new(cdf).spikes, &cdf.column.units);
         let mut below = 0.0;
-        // kinds of spikes stand at one place, but for rounding
-        let groups = spikes.chunk_by(|a, b| (a.0 - b.0).abs() <= 1e-9 * b.0.abs());
+        // spikes of several kinds stand in one cell
+        let groups = spikes.chunk_by(|a, b| units.index(a.0) == units.index(b.0));
         let mut masses = groups.filter_map(|group| {
             let &(y, sum) = group.last()?;
             Some((y, sum - std::mem::replace(&mut below, sum)))
