@@ -1,4 +1,5 @@
-//! What a stream keeps of those in whose place it came: their log, and the checkpoints that people marked.
+//! What a stream keeps of those in whose place it came: their log, and the checkpoints that people marked; and what it
+//! takes from the configuration instead.
 #![allow(missing_docs)]
 
 mod common;
@@ -141,5 +142,28 @@ fn marked_checkpoints_go_along_as_far_as_they_lead_to_the_stream() {
     let body = r#"{"fields":[{"name":"ms","kind":"category"}]}"#;
     let (status, answer) = host.post("/api/v1/streams/web/schema", body);
     assert_eq!((status, &answer["offset"]), (200, &json!(50)), "{answer}");
+    host.stop();
+}
+
+#[test]
+fn a_reset_begins_with_what_is_declared_by_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::start_with(dir.path(), SMALL);
+    let mut w = producer(&host, "s");
+    send(&mut w, 1, 20);
+    host.kill();
+    let fields = "[streams.s]\nfields = [{ name = \"status\", kind = \"number\" }]\nmodel = { memory_mib = 2 }\n";
+    let host = Host::start_with(dir.path(), &format!("{SMALL}{fields}"));
+    let declared = |host: &Host| host.get("/api/v1/streams/s").1["schema"]["fields"].clone();
+    let status = json!([{"name": "status", "kind": "number"}]);
+    assert_ne!(declared(&host), status, "until then the stream keeps what it has");
+    assert_eq!(host.post("/api/v1/streams/s/reset", "").0, 200);
+    assert_eq!(declared(&host), status);
+    host.kill();
+    let host = Host::start_with(dir.path(), &format!("{SMALL}{fields}"));
+    assert_eq!(declared(&host), status);
+    let (code, answer) = host.post("/api/v1/streams/s/undo", "");
+    assert_eq!((code, &answer["offset"]), (200, &json!(20)), "{answer}");
+    assert_ne!(declared(&host), status, "what was replaced comes back as it was");
     host.stop();
 }

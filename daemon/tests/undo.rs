@@ -68,29 +68,6 @@ fn a_reset_begins_anew_and_learns_nothing_twice() {
 }
 
 #[test]
-fn a_reset_begins_with_what_is_declared_by_now() {
-    let dir = tempfile::tempdir().unwrap();
-    let host = Host::start_with(dir.path(), SMALL);
-    let mut w = producer(&host, "s");
-    send(&mut w, 1, 20);
-    host.kill();
-    let fields = "[streams.s]\nfields = [{ name = \"status\", kind = \"number\" }]\nmodel = { memory_mib = 2 }\n";
-    let host = Host::start_with(dir.path(), &format!("{SMALL}{fields}"));
-    let declared = |host: &Host| host.get("/api/v1/streams/s").1["schema"]["fields"].clone();
-    let status = json!([{"name": "status", "kind": "number"}]);
-    assert_ne!(declared(&host), status, "until then the stream keeps what it has");
-    assert_eq!(host.post("/api/v1/streams/s/reset", "").0, 200);
-    assert_eq!(declared(&host), status);
-    host.kill();
-    let host = Host::start_with(dir.path(), &format!("{SMALL}{fields}"));
-    assert_eq!(declared(&host), status);
-    let (code, answer) = host.post("/api/v1/streams/s/undo", "");
-    assert_eq!((code, &answer["offset"]), (200, &json!(20)), "{answer}");
-    assert_ne!(declared(&host), status, "what was replaced comes back as it was");
-    host.stop();
-}
-
-#[test]
 fn a_checkpoint_is_restored_while_events_come_in() {
     let dir = tempfile::tempdir().unwrap();
     let host = Host::start_with(dir.path(), SMALL);

@@ -96,11 +96,9 @@ pub(crate) fn fields(schema: &Schema) -> String {
         return "fields come with the events".into();
     }
     const FIELDS_SHOWN_MAX: usize = 16;
-    let named = |f: &Field| match f.kind {
-        // it is computed: nobody has to say it
-        FieldKind::Gap => f.name.clone(),
-        kind => format!("{}:{}", f.name, kind.name()),
-    };
+    // a gap is computed: nobody has to say it
+    let is_said = |f: &Field| f.kind != FieldKind::Gap;
+    let named = |f: &Field| if is_said(f) { format!("{}:{}", f.name, f.kind.name()) } else { f.name.clone() };
     let names: Vec<String> = schema.fields.iter().take(FIELDS_SHOWN_MAX).map(named).collect();
     let more = schema.fields.len().saturating_sub(FIELDS_SHOWN_MAX);
     let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };

@@ -60,34 +60,10 @@ impl ScoreWriter {
         learner: &Learner,
         horizon: Option<&HorizonScores>,
     ) -> Result<(), ReplayError> {
-        let (schema, forecasts) = (learner.schema(), learner.latest_forecasts());
-        let path = &self.path;
-        let fault = |e: csv::Error| ReplayError::Write { file: path.display().to_string(), error: e.into() };
+        let forecasts = learner.latest_forecasts();
         if self.fields.is_none() {
-            // of a stream with a target nothing else is forecast
-            let target = learner.options().target.as_deref();
-            let is_forecast = |name: &str| target.is_none_or(|target| name == target);
-            let numbers = schema.fields.iter().filter(|f| f.kind.is_number() && is_forecast(&f.name));
-            let numbers: Vec<String> = numbers.map(|f| f.name.clone()).collect();
-            let mut header: Vec<String> =
-                ["offset", "key", "time", "surprise_bits", "anomaly_score", "rarity_events", "why"]
-                    .map(str::to_owned)
-                    .into();
-            for n in &numbers {
-                header.extend(FORECAST_COLUMNS.map(|c| format!("{n}_{c}")));
-            }
-            if let Some(horizon) = horizon {
-                let steps = horizon.steps();
-                for n in &numbers {
-                    header.extend(FORECAST_COLUMNS.map(|c| format!("{n}_{c}_{steps}")));
-                }
-            }
-            if let Some(target) = symbol_target(learner) {
-                self.tells_symbol = true;
-                header.extend(["yhat", "probability"].map(|c| format!("{target}_{c}")));
-            }
-            self.out.write_record(&header).map_err(fault)?;
-            self.fields = Some(numbers);
+            let header = self.header(learner, horizon);
+            self.write_row(&header)?;
         }
         let mut row = vec![
             outcome.offset.to_string(),
@@ -113,7 +89,40 @@ impl ScoreWriter {
             let (symbol, p) = self.expected.take().unzip();
             row.extend([symbol.unwrap_or_default(), p.map_or(String::new(), |p| p.to_string())]);
         }
-        self.out.write_record(&row).map_err(fault)
+        self.write_row(&row)
+    }
+
+    fn write_row(&mut self, row: &[String]) -> Result<(), ReplayError> {
+        let fault = |e: csv::Error| ReplayError::Write { file: self.path.display().to_string(), error: e.into() };
+        self.out.write_record(row).map_err(fault)
+    }
+
+    /// The names of columns; remembers which numbers have some, and whether the target has.
+    fn header(&mut self, learner: &Learner, horizon: Option<&HorizonScores>) -> Vec<String> {
+        // of a stream with a target nothing else is forecast
+        let target = learner.options().target.as_deref();
+        let is_forecast = |name: &str| target.is_none_or(|target| name == target);
+        let numbers = learner.schema().fields.iter().filter(|f| f.kind.is_number() && is_forecast(&f.name));
+        let numbers: Vec<String> = numbers.map(|f| f.name.clone()).collect();
+        let mut header: Vec<String> =
+            ["offset", "key", "time", "surprise_bits", "anomaly_score", "rarity_events", "why"]
+                .map(str::to_owned)
+                .into();
+        for n in &numbers {
+            header.extend(FORECAST_COLUMNS.map(|c| format!("{n}_{c}")));
+        }
+        if let Some(horizon) = horizon {
+            let steps = horizon.steps();
+            for n in &numbers {
+                header.extend(FORECAST_COLUMNS.map(|c| format!("{n}_{c}_{steps}")));
+            }
+        }
+        if let Some(target) = symbol_target(learner) {
+            self.tells_symbol = true;
+            header.extend(["yhat", "probability"].map(|c| format!("{target}_{c}")));
+        }
+        self.fields = Some(numbers);
+        header
     }
 
     pub(crate) fn finish(mut self) -> Result<(), ReplayError> {

@@ -3,7 +3,8 @@
 use super::account::ProducerAccount;
 use super::message_chunk::MessageChunk;
 use super::redis_server::Entry;
-use super::rows::{NamesOnce, datum, take_key};
+use super::rows::{NamesOnce, take_key};
+use super::table_cells::datum;
 use crate::ingest::LineChunk;
 use std::sync::Arc;
 use surmise_config::{LimitsTable, RedisSource};

@@ -1,6 +1,7 @@
 //! Lines of one file on their way to becoming events, each with its number.
 
 use super::account::ProducerAccount;
+use super::odd_lines::OddLines;
 use super::rows::{TableColumns, goes_on, take_key};
 use super::tailed_file::TailedLine;
 use crate::ingest::cutter::CutLine;
@@ -22,23 +23,6 @@ pub struct FileEvents {
     held: String,
     /// Lines that were not as they should be since this was taken last.
     pub odd: OddLines,
-}
-
-/// Lines that are learnt, though they are not as they should be.
-#[derive(Debug, Default)]
-pub struct OddLines {
-    /// How many.
-    pub count: u64,
-    /// What is odd about the latest of them.
-    pub last: Option<String>,
-}
-
-impl OddLines {
-    fn note(&mut self, odd: Option<String>) {
-        if let Some(odd) = odd {
-            (self.count, self.last) = (self.count + 1, Some(odd));
-        }
-    }
 }
 
 impl FileEvents {

@@ -5,7 +5,7 @@
 //! has read. If it fails, none of that may happen, and the source gives the same events again: their numbers show
 //! which of them the log has.
 
-use super::file_events::OddLines;
+use super::odd_lines::OddLines;
 use crate::batch::{ReplyOptions, ToldSchema};
 use crate::hub::Hub;
 use crate::ingest::LineChunk;

@@ -1,9 +1,9 @@
 //! Lines of a file as events: as they stand, as JSON, or as rows of a table.
 
-use super::table_cells::{CellReading, has_leading_zero};
+use super::table_cells::{CellReading, datum};
 use csv::{ReaderBuilder, StringRecord};
 use std::collections::{HashMap, HashSet};
-use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, Schema, is_missing, mended};
+use surmise_event::{Data, Datum, Record, Refusal, RefusalCode, Schema, mended};
 use surmise_protocol::{EventLine, take_time};
 
 /// The characters that divide cells; of equally frequent ones the first counts.
@@ -56,8 +56,8 @@ impl TableColumns {
         }
     }
 
-    /// A row as an event, with what is odd about it. Numbers are numbers, and a time under one of the names that loggers
-    /// give it is the event's.
+    /// A row as an event, with what is odd about it. Numbers are numbers, and a time under one of the names that
+    /// loggers give it is the event's.
     ///
     /// # Errors
     /// The row is no row, or has more cells than there are columns. Empty ones at the end are none.
@@ -135,16 +135,6 @@ fn reader(text: &str, separator: u8) -> csv::Reader<&[u8]> {
 fn cells(text: &str, separator: u8) -> Option<StringRecord> {
     let mut row = StringRecord::new();
     reader(text, separator).read_record(&mut row).is_ok_and(|is_any| is_any).then_some(row)
-}
-
-/// What a cell of a table holds: a number if it looks like one, nothing if it stands for nothing, else a text.
-pub fn datum(cell: &str) -> Datum {
-    let cell = cell.trim();
-    match cell.parse::<f64>() {
-        _ if cell.is_empty() || is_missing(cell) => Datum::Null,
-        Ok(number) if number.is_finite() && !has_leading_zero(cell) => Datum::Number(number),
-        _ => Datum::Text(cell.into()),
-    }
 }
 
 #[cfg(test)]

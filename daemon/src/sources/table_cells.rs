@@ -1,6 +1,5 @@
 //! How the cells of a table's columns are read: numbers as people write them, told as in recordings by the first rows.
 
-use super::rows::datum;
 use csv::StringRecord;
 use surmise_event::{ColumnReading, Datum, FieldKind, Numerals, Schema, column_reading, is_missing, table_numerals};
 
@@ -56,8 +55,18 @@ impl CellReading {
     }
 }
 
+/// What a cell of a table holds: a number if it looks like one, nothing if it stands for nothing, else a text.
+pub fn datum(cell: &str) -> Datum {
+    let cell = cell.trim();
+    match cell.parse::<f64>() {
+        _ if cell.is_empty() || is_missing(cell) => Datum::Null,
+        Ok(number) if number.is_finite() && !has_leading_zero(cell) => Datum::Number(number),
+        _ => Datum::Text(cell.into()),
+    }
+}
+
 /// Whether a number begins with a needless zero: it is a name then, such as a postcode.
-pub fn has_leading_zero(number: &str) -> bool {
+fn has_leading_zero(number: &str) -> bool {
     let digits = number.trim_start_matches(['-', '+']);
     digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit()
 }

@@ -1,6 +1,7 @@
 //! What alarms promise, on made streams.
 
 use super::*;
+use surmise_event::{Alarm, AlarmPhase};
 use surmise_fixtures::Random;
 
 const BUDGET: &str = "1/10000";

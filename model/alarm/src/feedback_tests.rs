@@ -2,7 +2,7 @@
 
 use super::tests::{Stream, began};
 use super::*;
-use surmise_event::FeedbackVerdict;
+use surmise_event::{Feedback, FeedbackVerdict};
 
 /// A stream with a spike, of which something is said, and another spike so many events later: whether that is told, and
 /// with which label.

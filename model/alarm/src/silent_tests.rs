@@ -1,7 +1,7 @@
 //! Keys that fall silent, on made streams.
 
 use super::*;
-use surmise_event::FeedbackVerdict;
+use surmise_event::{Alarm, AlarmPhase, Feedback, FeedbackVerdict};
 use surmise_fixtures::Random;
 
 /// The incidents that begin in 12,000 usual events. `at` gives what else is of the event at an offset.

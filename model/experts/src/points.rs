@@ -118,6 +118,12 @@ impl<const N: usize> PointInputs<N> {
         (self.present[expert] > 0.0).then_some(self.forecasts[expert])
     }
 
+    /// Whether forecasts and a truth are so near to each other that they teach something.
+    fn are_near(&self, y: f64) -> bool {
+        let reach = (self.high - y).abs().max((self.low - y).abs());
+        reach < DISTANCE_MAX && self.low > -DISTANCE_MAX && self.high < DISTANCE_MAX
+    }
+
     /// Whether nobody forecast anything.
     pub fn is_empty(&self) -> bool {
         self.low > self.high
@@ -279,8 +285,7 @@ impl<const N: usize> PointMixture<N> {
     /// Learns the truth `y` of a forecast that [`forecast`](Self::forecast) made of `inputs`.
     pub fn learn(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, y: f64) {
         let (loss, x, present) = (self.loss, &inputs.forecasts, &inputs.present);
-        let reach = (inputs.high - y).abs().max((inputs.low - y).abs());
-        if !(reach < DISTANCE_MAX && inputs.low > -DISTANCE_MAX && inputs.high < DISTANCE_MAX) {
+        if !inputs.are_near(y) {
             return;
         }
         let squared = loss == PointLoss::Squared;
@@ -310,8 +315,28 @@ impl<const N: usize> PointMixture<N> {
         self.passed = self.passed.saturating_add(1);
     }
 
+    /// Learns a truth that was known otherwise, with the weights that have a bound alone. Followers would take such
+    /// truths, of which there are many in a row, for what losses are like, and forget what comes between them.
+    pub fn learn_known(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, y: f64) {
+        let (loss, x, present) = (self.loss, &inputs.forecasts, &inputs.present);
+        if !inputs.are_near(y) {
+            return;
+        }
+        let mut losses = [0.0; N];
+        distances(x, y, loss == PointLoss::Squared, &mut losses);
+        let of = |f: f64| loss.of(f - y);
+        add_regrets(&losses, present, of(made.value), of(made.mixtures[LOSSES]), &mut self.regret);
+        self.learn_shares(inputs, made, &losses, y);
+        self.pass();
+    }
+
     /// Takes in the losses of a truth, which may have been clipped.
     fn learn_weights(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, losses: &[f64; N], y: f64) {
+        self.learn_shares(inputs, made, losses, y);
+        self.learn_followers(inputs, made, losses, y);
+    }
+
+    fn learn_shares(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, losses: &[f64; N], y: f64) {
         let (loss, present) = (self.loss, &inputs.present);
         let own = loss.of(made.value - y);
         let pace = self.pace();
@@ -322,6 +347,11 @@ impl<const N: usize> PointMixture<N> {
         let f = made.mixtures[LINEAR];
         linear_regrets(&inputs.forecasts, &self.near(present), f, loss.slope(f - y), &mut above);
         self.first[LINEAR].learn(&above);
+    }
+
+    fn learn_followers(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, losses: &[f64; N], y: f64) {
+        let (loss, present) = (self.loss, &inputs.present);
+        let pace = self.pace();
         let mut rates = [0.0; N];
         count(present, f64::from(self.count), &mut self.seen, &mut rates);
         let own: [f64; FOLLOWERS] = std::array::from_fn(|i| loss.of(made.mixtures[LINEAR + 1 + i] - y));

@@ -154,12 +154,14 @@ impl NumberColumn {
         let (y, points) = (stages.scored.value, &stages.forecast.points);
         let near = KNOWN_PART * self.units.quantum + KNOWN_ROUNDINGS * f64::EPSILON * y.abs();
         let is_known = |loss: &PointLoss| (points.value(*loss) - y).abs() <= near;
-        match stages.past.regime() {
-            Regime::Known if PointLoss::ALL.iter().all(is_known) => {
-                PointLoss::ALL.iter().for_each(|loss| self.points_mut(*loss).pass());
+        if stages.past.regime() != Regime::Known {
+            return;
+        }
+        for loss in PointLoss::ALL {
+            match is_known(&loss) {
+                true => self.points_mut(loss).pass(),
+                false => self.points_mut(loss).learn_known(&points.inputs, &points.made[loss as usize], y),
             }
-            Regime::Known => self.learn_points(stages),
-            _ => {}
         }
     }
 
