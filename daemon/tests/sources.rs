@@ -131,7 +131,7 @@ fn many_files_are_read_as_they_come() {
     let path = |n: u64| dir.path().join(format!("logs/job-{n}.log"));
     for round in 0..3 {
         for n in 0..40 {
-            append(&path(n), &format!("{{\"data\":{{\"job\":\"{n}\",\"ms\":{round}}}}}\n"));
+            append(&path(n), format!("{{\"data\":{{\"job\":\"{n}\",\"ms\":{round}}}}}\n"));
         }
     }
     append(&path(0), "{\"data\":\nnot JSON at all {\n");

@@ -18,17 +18,17 @@ impl CellReading {
     /// means the same after a start; all rows say how numbers are written.
     pub fn of_table(names: &[Box<str>], rows: &[StringRecord], declared: &Schema) -> Vec<CellReading> {
         let table = table_numerals(rows.iter().flatten().map(str::trim));
-        let of_column = |(place, name): (usize, &Box<str>)| {
+        let of_column = |(place, name): (usize, &str)| {
             let cells: Vec<&str> = rows.iter().take(1).map(|row| row.get(place).unwrap_or_default().trim()).collect();
             let told = column_reading(name, &cells, table);
-            let is_number = declared.fields.iter().any(|f| *f.name == **name && f.kind == FieldKind::Number);
+            let is_number = declared.fields.iter().any(|f| *f.name == *name && f.kind == FieldKind::Number);
             match is_number {
                 true if told.kind == FieldKind::Number => CellReading::Numbers(told),
                 true => CellReading::Numbers(ColumnReading::of(FieldKind::Number, told.numerals)),
                 false => CellReading::Looks(told.numerals),
             }
         };
-        names.iter().enumerate().map(of_column).collect()
+        names.iter().map(|name| &**name).enumerate().map(of_column).collect()
     }
 
     /// What a cell holds. A text among numbers stays a text, which goes to the field's companion.

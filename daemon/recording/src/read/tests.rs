@@ -196,8 +196,8 @@ fn several_columns_of_times_are_told() {
     let d = tempfile::tempdir().unwrap();
     let row = |i: u32| format!("2026-11-23 10:{:02}:00,2026-11-23 11:{:02}:00,{i}\n", i % 60, i % 60);
     let rows: String = (0..50).map(row).collect();
-    let f = write(&d, "a.csv", &format!("created_at,updated_at,temp\n{rows}"));
-    let s = open(&[f.clone()], None, |_| ()).unwrap();
+    let f = write(&d, "a.csv", format!("created_at,updated_at,temp\n{rows}"));
+    let s = open(std::slice::from_ref(&f), None, |_| ()).unwrap();
     assert!(s.notes().iter().any(|note| note.contains("created_at, updated_at hold times")), "{:?}", s.notes());
     let s = open(&[f], None, |o| o.time = Some("updated_at".into())).unwrap();
     assert!(!s.notes().iter().any(|note| note.contains("hold times")), "{:?}", s.notes());
