@@ -190,8 +190,11 @@ impl Tailing {
                 comes_after_known = true;
                 continue;
             }
-            if found.there.contains_key(&id) {
-                continue;
+            match found.there.get(&id) {
+                Some(there) if *there == sibling => continue,
+                // it got another name since it was found, and is followed at the next look, before what is younger
+                Some(_) => break,
+                None => {}
             }
             let Some(mut followed) = self.open(id, &sibling) else { continue };
             followed.file.set_rotated(true);
