@@ -8,6 +8,8 @@ use std::time::SystemTime;
 
 /// Endings of files that are packed, and so have no lines.
 const PACKED: [&str; 9] = ["gz", "zst", "xz", "bz2", "lz4", "lzma", "br", "zip", "Z"];
+/// How often a folder is listed again while its files get other names.
+const LISTS_MAX: usize = 50;
 /// Digits of a date in the middle of a name; fewer of them may be anything.
 const DATE_DIGITS_MIN: usize = 8;
 
@@ -56,7 +58,22 @@ pub fn find(patterns: &[String]) -> FoundFiles {
 }
 
 /// Files in the same folder that may have had this path before a rotation, or are copies of it, the oldest first.
+///
+/// Files that get other names while a folder is listed may be left out of the list. So it is listed until two lists
+/// are the same, unless that is never so.
 pub fn beside(path: &Path) -> Vec<(FileId, PathBuf)> {
+    let mut list = listed_beside(path);
+    for _ in 0..LISTS_MAX {
+        let again = listed_beside(path);
+        if again == list {
+            break;
+        }
+        list = again;
+    }
+    list
+}
+
+fn listed_beside(path: &Path) -> Vec<(FileId, PathBuf)> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
     let name = name.to_string_lossy();
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
