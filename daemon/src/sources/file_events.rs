@@ -6,6 +6,7 @@ use super::rows::{TableColumns, goes_on, take_key};
 use super::tailed_file::TailedLine;
 use crate::ingest::cutter::CutLine;
 use crate::ingest::{Door, Intake, LineChunk, LineSyntax};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use surmise_config::{FileFormat, FileSource, LimitsTable};
@@ -62,7 +63,9 @@ impl FileEvents {
         for TailedLine { end, bytes } in lines {
             let before = chunk.events.len();
             let text = bytes.as_deref().map(mended);
-            let mut strange = bytes.as_deref().and_then(wrong_bytes);
+            // what had nothing to be mended is borrowed
+            let is_mended = matches!(text, Some(Cow::Owned(_)));
+            let mut strange = bytes.as_deref().filter(|_| is_mended).and_then(wrong_bytes);
             match (&self.columns, &text) {
                 (Some(columns), _) if *end <= columns.header_end => continue,
                 (Some(columns), Some(line)) => {
