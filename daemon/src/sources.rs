@@ -25,9 +25,9 @@ pub(crate) mod message_events;
 mod mqtt_broker;
 mod mqtt_reader;
 mod nats_reader;
-#[cfg(feature = "kafka")]
 mod odd_lines;
 pub(crate) mod read_message;
+#[cfg(feature = "kafka")]
 mod read_partition;
 mod read_sequence;
 mod read_stream;

@@ -30,10 +30,16 @@ pub struct Tailing {
     followed: Vec<Followed>,
     /// What is wrong with files.
     faults: BTreeMap<PathBuf, String>,
+    /// Whether a look has come to its end.
     has_looked: bool,
     /// The files that were found at the latest look.
     found: BTreeSet<FileId>,
+    /// Whether files got other names during the latest look, so that what is beside others is looked at again.
+    has_moved: bool,
 }
+
+/// A file that has another name by now than it was found by.
+struct Moved;
 
 impl Tailing {
     /// Prepares to follow the files of a source.
@@ -48,6 +54,7 @@ impl Tailing {
             faults: BTreeMap::new(),
             has_looked: false,
             found: BTreeSet::new(),
+            has_moved: false,
         }
     }
 
@@ -128,9 +135,10 @@ impl Tailing {
     async fn look(&mut self) {
         let patterns = self.source.paths.clone();
         let Ok(found) = spawn_blocking(move || find(&patterns)).await else { return };
-        let is_first = !std::mem::replace(&mut self.has_looked, true);
+        let is_first = !self.has_looked;
         // what has a name that something else had may not be what came next after it
-        let mut has_rotated = is_first || !found.there.keys().all(|id| self.found.contains(id));
+        let mut has_rotated = is_first || std::mem::take(&mut self.has_moved);
+        has_rotated |= !found.there.keys().all(|id| self.found.contains(id));
         self.found = found.there.keys().copied().collect();
         for followed in &mut self.followed {
             let path = found.there.get(&followed.file.id);
@@ -149,13 +157,18 @@ impl Tailing {
         for error in &found.errors {
             self.faults.insert(PathBuf::from(error), error.clone());
         }
+        if self.has_moved {
+            // what came before these may be what has another name by now
+            return;
+        }
         for (id, path) in &found.there {
-            if let Some(mut followed) = self.open(*id, path) {
+            if let Ok(Some(mut followed)) = self.open(*id, path) {
                 // what a daemon that was not there has missed
                 followed.looks_for_copies = is_first;
                 self.followed.push(followed);
             }
         }
+        self.has_looked = true;
     }
 
     /// Follows what is beside files and was one of them before a rotation: those that the log knows, and whatever came
@@ -192,11 +205,21 @@ impl Tailing {
             }
             match found.there.get(&id) {
                 Some(there) if *there == sibling => continue,
-                // it got another name since it was found, and is followed at the next look, before what is younger
-                Some(_) => break,
+                // it is followed at the next look, before what is younger
+                Some(_) => {
+                    self.has_moved = true;
+                    break;
+                }
                 None => {}
             }
-            let Some(mut followed) = self.open(id, &sibling) else { continue };
+            let mut followed = match self.open(id, &sibling) {
+                Ok(Some(followed)) => followed,
+                Ok(None) => continue,
+                Err(Moved) => {
+                    self.has_moved = true;
+                    break;
+                }
+            };
             followed.file.set_rotated(true);
             let Some(print) = followed.file.print()? else { continue };
             let is_known = self.reader.known(id, print).await?.is_some();
@@ -215,10 +238,10 @@ impl Tailing {
         Ok(())
     }
 
-    /// Opens a file that is not followed yet.
-    fn open(&mut self, id: FileId, path: &Path) -> Option<Followed> {
+    /// Opens a file, unless it is followed already or cannot be read.
+    fn open(&mut self, id: FileId, path: &Path) -> Result<Option<Followed>, Moved> {
         if self.followed.iter().any(|followed| followed.file.id == id) {
-            return None;
+            return Ok(None);
         }
         let opened = match self.followed.len() {
             FILES_MAX.. => {
@@ -227,17 +250,16 @@ impl Tailing {
             _ => TailedFile::open(path).map_err(|e| format!("{e}; let the daemon's user read it")),
         };
         match opened {
-            // it has another name by now, and is found by that the next time
-            Ok(file) if file.id != id => None,
+            Ok(file) if file.id != id => Err(Moved),
             Ok(file) => {
                 self.faults.remove(path);
-                Some(Followed::new(file, &self.source))
+                Ok(Some(Followed::new(file, &self.source)))
             }
             // it was there a moment ago
-            Err(_) if !path.exists() => None,
+            Err(_) if !path.exists() => Err(Moved),
             Err(fault) => {
                 self.faults.insert(path.to_owned(), format!("{} is not read: {fault}", path.display()));
-                None
+                Ok(None)
             }
         }
     }
