@@ -137,7 +137,7 @@ impl Tailing {
         let Ok(found) = spawn_blocking(move || find(&patterns)).await else { return };
         let is_first = !self.has_looked;
         // what has a name that something else had may not be what came next after it
-        let mut has_rotated = is_first || std::mem::take(&mut self.has_moved);
+        let mut has_rotated = std::mem::take(&mut self.has_moved) || is_first;
         has_rotated |= !found.there.keys().all(|id| self.found.contains(id));
         self.found = found.there.keys().copied().collect();
         for followed in &mut self.followed {
