@@ -8,6 +8,7 @@
 //! | `excess` | [`Excess`], how much more surprising something was than expected |
 //! | `polynomial` | [`PolynomialShare`], a mixture of whole forecasts whose regret is bounded in any convex loss |
 //! | `points` | [`PointMixture`], the point forecast made of many under one loss; `second_layer` mixes its mixtures |
+//! | `situated` | [`SituatedMixture`], two of them: for usual times, and for right after a surprise |
 //! | `running_mean` | [`RunningMean`], the mean that counts first and then forgets |
 //! | `flow` | [`DeclaredStage`], a stage of a model, for whoever draws it |
 //!
@@ -23,6 +24,7 @@ mod polynomial;
 mod running_mean;
 mod second_layer;
 mod share;
+mod situated;
 mod specialists;
 
 pub use bits::{BitShare, NibbleWalk, SYMBOL_EXPERTS_MAX, SymbolWalk};
@@ -32,4 +34,5 @@ pub use points::{MIXED_PARTS, MixedPoint, PointInputs, PointLoss, PointMixture};
 pub use polynomial::PolynomialShare;
 pub use running_mean::RunningMean;
 pub use share::{BitArithmetic, FixedShare, ShareArithmetic, ValueArithmetic, ValueShare};
+pub use situated::SituatedMixture;
 pub use specialists::{ExpertSet, mix};

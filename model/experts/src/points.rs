@@ -188,8 +188,9 @@ pub struct PointMixture<const N: usize> {
     /// The mean error, and of how many.
     error: f64,
     count: u32,
-    /// Truths that were forecast as they came, beside those.
+    /// Truths that were forecast as they came, beside those, and how many of all another mixture had learnt from.
     passed: u32,
+    inherited: u32,
 }
 
 impl<const N: usize> PointMixture<N> {
@@ -213,6 +214,7 @@ impl<const N: usize> PointMixture<N> {
             error: 0.0,
             count: 0,
             passed: 0,
+            inherited: 0,
         }
     }
 
@@ -405,6 +407,17 @@ impl<const N: usize> PointMixture<N> {
         std::mem::swap(&mut self.block, &mut other.block);
     }
 
+    /// A mixture whose followers go on from this one's, and the rest of which begins: of rounds that are of another
+    /// kind than most. Its regrets, its bound and its count are of what comes.
+    pub(crate) fn fork(&self) -> Self {
+        let inherited = self.count.saturating_add(self.passed);
+        let (first, nothing) = ([PolynomialShare::new(), PolynomialShare::new()], [0.0; N]);
+        let mut fork = Self { first, regret: nothing, left: nothing, clipped: 0.0, inherited, ..self.clone() };
+        fork.second.restart();
+        (fork.losses, fork.block, fork.rounds) = (0.0, 0.0, 0);
+        fork
+    }
+
     /// The bound that the record in force gives, and the regret that it has.
     fn standing_bound(&self, expert: usize) -> f64 {
         self.second.bound(LOSSES) + self.first[LOSSES].bound(expert)
@@ -412,6 +425,11 @@ impl<const N: usize> PointMixture<N> {
 
     fn standing_regret(&self, expert: usize) -> f64 {
         self.second.regret(LOSSES) + self.first[LOSSES].regret(expert)
+    }
+
+    /// Whether an expert took part at all.
+    pub(crate) fn has_seen(&self, expert: usize) -> bool {
+        self.seen[expert] > 0.0
     }
 
     /// By how much the forecasts so far have lost more than an expert's, in sums of losses.
@@ -424,15 +442,9 @@ impl<const N: usize> PointMixture<N> {
         self.standing_bound(expert) + self.left[expert] + self.clipped
     }
 
-    /// The expert that the forecasts have the most regret against, of those that took part at all: the best one so far.
-    pub fn best(&self) -> Option<usize> {
-        let seen = (0..N).filter(|i| self.seen[*i] > 0.0);
-        seen.max_by(|a, b| self.regret[*a].total_cmp(&self.regret[*b]))
-    }
-
     /// Truths so far.
     pub fn count(&self) -> u32 {
-        self.count.saturating_add(self.passed)
+        self.count.saturating_add(self.passed).saturating_sub(self.inherited)
     }
 }
 
@@ -450,6 +462,7 @@ impl<const N: usize> Persist for PointMixture<N> {
         }
         s.u32("count", &mut self.count)?;
         s.u32("passed", &mut self.passed)?;
+        s.u32("inherited", &mut self.inherited)?;
         s.u32("rounds", &mut self.rounds)?;
         let trial = self.trial_rounds();
         if s.is_reading() && self.count > 0 {

@@ -14,7 +14,7 @@ use crate::siblings::Siblings;
 use crate::smooth::SmoothingErrors;
 use crate::stages::experts::*;
 use crate::stages::past::Regime;
-use crate::stages::point_experts::{ColumnPoints, POINT_PRIOR};
+use crate::stages::point_experts::{ColumnPoints, POINT_PRIOR, STAYS};
 use crate::symbols::SymbolOffsets;
 use crate::units::{ColumnUnits, Rebase};
 use surmise_experts::{ExpertSet, PointLoss, RunningMean, ValueShare};
@@ -140,7 +140,7 @@ impl NumberColumn {
             long,
             smoothing: SmoothingErrors::default(),
             stack_half: 0.0,
-            points: PointLoss::ALL.map(|loss| ColumnPoints::new(loss, POINT_PRIOR)),
+            points: PointLoss::ALL.map(|loss| ColumnPoints::new(loss, POINT_PRIOR, STAYS)),
             residual: 0.0,
             residual_seen: 0,
             log: LogLevel::new(),

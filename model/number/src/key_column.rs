@@ -37,6 +37,9 @@ pub(crate) struct KeyColumn {
     /// Recent |error| of the stack and of the last value.
     error: f64,
     move_error: f64,
+    /// For how many values more what comes is taken as right after a surprise: one that was far from what was expected,
+    /// by the key's own errors.
+    startled: u8,
     /// Values that were there.
     seen: u32,
     smoothing: ColumnSmoothing,
@@ -59,6 +62,7 @@ impl KeyColumn {
             trend: 0.0,
             error: 0.0,
             move_error: 0.0,
+            startled: 0,
             seen: 0,
             smoothing: ColumnSmoothing::new(),
             regime: 0,
@@ -99,6 +103,11 @@ impl KeyColumn {
     /// Holt's forecast.
     pub(crate) fn trend_ahead(&self) -> f64 {
         self.level + self.trend
+    }
+
+    /// Whether there was a surprise among the latest values.
+    pub(crate) fn is_startled(&self) -> bool {
+        self.startled > 0
     }
 
     /// Averages and trends of the values that were there.
@@ -164,8 +173,10 @@ impl KeyColumn {
             let change = value - self.last;
             self.run = if change.abs() < 0.5 * quantum { self.run.saturating_add(1) } else { 0 };
             self.change = change;
-            let rate = ERROR.rate(self.seen as f64 + 1.0);
-            self.error += rate * ((value - expected).abs().min(SIZE_MAX) - self.error);
+            let (rate, off) = (ERROR.rate(self.seen as f64 + 1.0), (value - expected).abs().min(SIZE_MAX));
+            let is_surprise = self.seen >= KEY_ERRORS_MIN && off > STARTLING_ERRORS * self.error;
+            self.startled = if is_surprise { STARTLED_VALUES } else { self.startled.saturating_sub(1) };
+            self.error += rate * (off - self.error);
             self.move_error += rate * (change.abs() - self.move_error);
         }
         self.smoothing.learn(value, value - self.last);
@@ -178,6 +189,7 @@ impl KeyColumn {
 
     /// Takes in the last value once more, which has come so often that it says nothing else.
     pub(crate) fn repeat(&mut self) {
+        self.startled = self.startled.saturating_sub(1);
         self.run = self.run.saturating_add(1);
         self.gap = 0;
     }
@@ -216,6 +228,10 @@ impl KeyColumn {
 
 /// Values after which a key's own errors say something of its scale.
 const KEY_ERRORS_MIN: u32 = 4;
+/// From so many of its mean errors on a value is a surprise.
+const STARTLING_ERRORS: f64 = 8.0;
+/// So many values after a surprise are right after it.
+const STARTLED_VALUES: u8 = 5;
 
 impl Persist for KeyColumn {
     fn persist(&mut self, s: &mut State<'_>) -> Result<(), StateError> {
@@ -231,6 +247,7 @@ impl Persist for KeyColumn {
         ] {
             s.f64("column", v)?;
         }
+        s.u8("startled", &mut self.startled)?;
         s.u32("run", &mut self.run)?;
         s.u32("gap", &mut self.gap)?;
         s.u32("seen", &mut self.seen)?;

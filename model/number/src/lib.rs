@@ -85,6 +85,7 @@ mod options;
 mod partners;
 mod period;
 mod places;
+mod plateau;
 mod point_masses;
 mod profile;
 mod regimes;

@@ -5,6 +5,7 @@
 //! the one that has had the least squared errors of late, as one who tunes a method by hand would choose.
 
 use crate::dims::AVERAGE_DISTANCE_MAX;
+use crate::plateau::Plateau;
 use crate::units::ColumnUnits;
 use surmise_experts::RunningMean;
 use surmise_state::{Persist, State, StateError};
@@ -34,6 +35,7 @@ pub(crate) struct ColumnSmoothing {
     rises_seen: u32,
     rising: f64,
     changes: u32,
+    plateau: Plateau,
 }
 
 /// Discounted squared errors of the settings, over all keys.
@@ -54,6 +56,7 @@ impl ColumnSmoothing {
             rises_seen: 0,
             rising: 0.5,
             changes: 0,
+            plateau: Plateau::new(),
         }
     }
 
@@ -72,6 +75,11 @@ impl ColumnSmoothing {
         self.rises
     }
 
+    /// The mean since the level last moved.
+    pub(crate) fn plateau(&self) -> &Plateau {
+        &self.plateau
+    }
+
     /// Whether nearly every change is a rise, so that a fall is a counter that starts again.
     pub(crate) fn is_counter(&self) -> bool {
         self.rising > COUNTER_RISING_MIN
@@ -87,6 +95,9 @@ impl ColumnSmoothing {
                 (*level, *trend) = (y, 0.0);
             }
         }
+        if units.is_outside(self.plateau.forecast()) {
+            self.plateau.begin(y);
+        }
         if self.rises.iter().any(|rise| rise.abs() > units.unit) {
             (self.rises, self.rises_seen) = ([0.0; 2], 0);
         }
@@ -98,8 +109,10 @@ impl ColumnSmoothing {
         let is_near = (y - self.averages[0]).abs() < AVERAGE_DISTANCE_MAX;
         if !is_near {
             (self.averages, self.levels, self.trends) = ([y; SETTINGS], [y; SETTINGS], [0.0; SETTINGS]);
+            self.plateau.begin(y);
             return;
         }
+        self.plateau.learn(y);
         for i in 0..SETTINGS {
             self.averages[i] += AVERAGE_RATES[i] * (y - self.averages[i]);
             let (alpha, beta) = TREND_RATES[i];
@@ -151,7 +164,8 @@ impl Persist for ColumnSmoothing {
         s.f64s_fixed("rises", &mut self.rises)?;
         s.u32("rises_n", &mut self.rises_seen)?;
         s.f64("rising", &mut self.rising)?;
-        s.u32("changes", &mut self.changes)
+        s.u32("changes", &mut self.changes)?;
+        self.plateau.persist(s)
     }
 }
 

@@ -60,7 +60,7 @@ const KEPT_CENTRE: usize = 12;
 const IS_COUNTER: usize = 13;
 
 /// What needs no learning for each lead, at the event from which forecasts start, in the column's own units: the best
-/// average, the slowest, level and trend of the best setting of Holt's method and of the slowest, slow and quick rise,
+/// average, the mean since the level last moved, level and trend of the best setting of Holt's method and of the slowest, slow and quick rise,
 /// the median of the past, the value one period before; how far the next value may stray from the last; the last value
 /// and the slow mean; 1 if nearly every change is a rise, so that a fall is a counter that starts again.
 #[derive(Clone, Copy, Debug)]
@@ -79,12 +79,12 @@ impl SimpleForecasts {
 
     /// The forecasts `step` + 1 events ahead; `before` is the value one period before what is forecast.
     fn at(&self, step: usize, before: f64) -> [f64; SIMPLE] {
-        let [average, slowest, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago, ..] = self.0;
+        let [average, plateau, level, trend, slow_level, slow_trend, rise, quick_rise, half, period_ago, ..] = self.0;
         let (steps, latest) = ((step + 1) as f64, self.latest());
         let change = before - period_ago;
         [
             average,
-            slowest,
+            plateau,
             level + steps * trend,
             slow_level + steps * slow_trend,
             latest + steps * rise,

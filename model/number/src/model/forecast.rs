@@ -88,7 +88,7 @@ impl NumberModel {
         let [rise, quick_rise] = smoothing.rises();
         SimpleForecasts([
             averages[average],
-            averages[0],
+            smoothing.plateau().forecast(),
             levels[trend],
             ahead[trend] - levels[trend],
             levels[0],

@@ -158,9 +158,10 @@ impl NumberColumn {
             return;
         }
         for loss in PointLoss::ALL {
+            let mixture = self.points_mut(loss).of(points.is_startled);
             match is_known(&loss) {
-                true => self.points_mut(loss).pass(),
-                false => self.points_mut(loss).learn_known(&points.inputs, &points.made[loss as usize], y),
+                true => mixture.pass(),
+                false => mixture.learn_known(&points.inputs, &points.made[loss as usize], y),
             }
         }
     }
@@ -170,7 +171,7 @@ impl NumberColumn {
         let ColumnStages { past, forecast, scored, key, .. } = stages;
         let (y, points) = (scored.value, &forecast.points);
         for loss in PointLoss::ALL {
-            self.points_mut(loss).learn(&points.inputs, &points.made[loss as usize], y);
+            self.points_mut(loss).of(points.is_startled).learn(&points.inputs, &points.made[loss as usize], y);
         }
         let learns = self.long.size(0).1 < LONG_EACH_UNTIL || is_drawn(self.units.seen);
         if learns && self.units.seen >= UNITS_SETTLED {

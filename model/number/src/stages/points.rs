@@ -24,6 +24,8 @@ const DENSITY_MEAN: usize = FROM_LANES.len();
 #[derive(Clone, Debug)]
 pub(crate) struct PointForecasts {
     pub(crate) inputs: PointInputs<POINT_EXPERTS>,
+    /// Whether the key's latest value was a surprise, for which there are mixtures of their own.
+    pub(super) is_startled: bool,
     /// By [`PointLoss`].
     pub(super) made: [MixedPoint; 2],
 }
@@ -43,7 +45,7 @@ pub(crate) struct DensityPoints<'a> {
 
 impl PointForecasts {
     pub(crate) fn new() -> Self {
-        Self { inputs: PointInputs::empty(), made: [MixedPoint::default(); 2] }
+        Self { inputs: PointInputs::empty(), is_startled: false, made: [MixedPoint::default(); 2] }
     }
 
     /// The forecast under a loss.
@@ -54,6 +56,7 @@ impl PointForecasts {
     /// Where a key has no value yet, there is one thing to say.
     pub(crate) fn set_only(&mut self, value: f64) {
         self.inputs = PointInputs::empty();
+        self.is_startled = false;
         self.inputs.set(&[0.0; POINT_EXPERTS], ExpertSet::EMPTY);
         self.made = [MixedPoint::of(value); 2];
     }
@@ -100,7 +103,7 @@ impl PointForecasts {
             recent(c.units.half()),
             keep(density.centre[STACK] + c.stack_half),
             recent(trends[2]),
-            recent(trends[3]),
+            recent(smoothing.plateau().forecast()),
             recent(trends[trend]),
             keep(day_change),
             keep(latest + rises[0]),
@@ -111,8 +114,9 @@ impl PointForecasts {
             awake = awake.with(i, true);
         }
         self.inputs.set(&x, awake);
+        self.is_startled = key.is_startled();
         for loss in PointLoss::ALL {
-            self.made[loss as usize] = c.points(loss).forecast(&self.inputs);
+            self.made[loss as usize] = c.points(loss).forecast(&self.inputs, self.is_startled);
         }
     }
 }
