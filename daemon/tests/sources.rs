@@ -7,6 +7,7 @@ use common::Host;
 use serde_json::Value;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,31 @@ fn lines_are_learnt_once_through_rotation_and_kills() {
     append(&log, lines(2_500, 2_600));
     let expected = lines(0, 900) + "GET /0 900\n" + &lines(901, 2_600);
     assert_eq!(texts(&learnt(&host, "web", 2_600)), expected);
+    host.stop();
+}
+
+#[test]
+fn logs_that_have_two_names_are_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let more = config(dir.path(), "");
+    let at = |name: &str| dir.path().join("logs").join(name);
+    // as cronolog and `rotatelogs -L` name them, and as a copy by a hard link
+    append(&at("a.log.20261128"), lines(0, 100));
+    symlink(at("a.log.20261128"), at("a.log")).unwrap();
+    append(&at("b.log"), lines(100, 150));
+    fs::hard_link(at("b.log"), at("b.log.1")).unwrap();
+    let host = Host::start_with(&dir.path().join("data"), &more);
+    learnt(&host, "web", 150);
+    // the next day
+    append(&at("a.log.20261128"), lines(150, 160));
+    append(&at("a.log.20261129"), lines(160, 200));
+    symlink(at("a.log.20261129"), at("next")).unwrap();
+    fs::rename(at("next"), at("a.log")).unwrap();
+    let all = learnt(&host, "web", 200);
+    assert_eq!(texts(&all[150..]), lines(150, 200));
+    let mut all: Vec<String> = texts(&all).lines().map(str::to_owned).collect();
+    all.sort_by_key(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+    assert_eq!(all.join("\n") + "\n", lines(0, 200));
     host.stop();
 }
 

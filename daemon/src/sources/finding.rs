@@ -111,6 +111,11 @@ fn is_of_date(letter: char) -> bool {
     letter.is_ascii_digit() || matches!(letter, '.' | '-' | '_' | ':' | 'T')
 }
 
+/// Whether a file is to be found under a path.
+pub fn leads_to(path: &Path, id: FileId) -> bool {
+    path.metadata().is_ok_and(|meta| FileId::of(&meta) == id)
+}
+
 /// Which file it is, if lines can be read of it.
 fn identity(path: &Path) -> Option<(FileId, Metadata)> {
     let meta = path.metadata().ok().filter(Metadata::is_file)?;

@@ -1,7 +1,7 @@
 //! Following the files of one source: which there are, in which order they are read, and what of rotated ones is left.
 
 use super::account::AccountFault;
-use super::finding::{FoundFiles, beside, find};
+use super::finding::{FoundFiles, beside, find, leads_to};
 use super::followed::{FileReader, Followed, TailFault};
 use super::learning::{LearningFault, SourceIntake};
 use super::tailed_file::{FileId, TailedFile};
@@ -19,6 +19,8 @@ use tokio::time::{Instant, sleep};
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a source pauses after a failure.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// Looks in a row for which new files wait because others beside them were moved.
+const MOVED_LOOKS_MAX: u32 = 10;
 /// Files of a source that are open at once.
 const FILES_MAX: usize = 1024;
 
@@ -34,11 +36,11 @@ pub struct Tailing {
     has_looked: bool,
     /// The files that were found at the latest look.
     found: BTreeSet<FileId>,
-    /// Whether files got other names during the latest look, so that what is beside others is looked at again.
-    has_moved: bool,
+    /// Paths beside which files were moved during the latest look, and in how many looks in a row: their new files wait.
+    moved: BTreeMap<PathBuf, u32>,
 }
 
-/// A file that has another name by now than it was found by.
+/// What was found under a path is not there any more.
 struct Moved;
 
 impl Tailing {
@@ -54,7 +56,7 @@ impl Tailing {
             faults: BTreeMap::new(),
             has_looked: false,
             found: BTreeSet::new(),
-            has_moved: false,
+            moved: BTreeMap::new(),
         }
     }
 
@@ -137,7 +139,7 @@ impl Tailing {
         let Ok(found) = spawn_blocking(move || find(&patterns)).await else { return };
         let is_first = !self.has_looked;
         // what has a name that something else had may not be what came next after it
-        let mut has_rotated = std::mem::take(&mut self.has_moved) || is_first;
+        let mut has_rotated = is_first || !self.moved.is_empty();
         has_rotated |= !found.there.keys().all(|id| self.found.contains(id));
         self.found = found.there.keys().copied().collect();
         for followed in &mut self.followed {
@@ -157,18 +159,19 @@ impl Tailing {
         for error in &found.errors {
             self.faults.insert(PathBuf::from(error), error.clone());
         }
-        if self.has_moved {
-            // what came before these may be what has another name by now
-            return;
-        }
         for (id, path) in &found.there {
+            // what came before it may be what was moved
+            if self.moved.contains_key(path) {
+                continue;
+            }
+            // one that was moved is found by its new name at the next look
             if let Ok(Some(mut followed)) = self.open(*id, path) {
                 // what a daemon that was not there has missed
                 followed.looks_for_copies = is_first;
                 self.followed.push(followed);
             }
         }
-        self.has_looked = true;
+        self.has_looked |= self.moved.is_empty();
     }
 
     /// Follows what is beside files and was one of them before a rotation: those that the log knows, and whatever came
@@ -178,47 +181,65 @@ impl Tailing {
         let mut paths: BTreeMap<PathBuf, Option<FileId>> =
             rotated.map(|followed| (followed.file.path.clone(), None)).collect();
         paths.extend(found.there.iter().map(|(id, path)| (path.clone(), Some(*id))));
+        let before = std::mem::take(&mut self.moved);
         for (path, base) in paths {
             let siblings = {
                 let path = path.clone();
                 spawn_blocking(move || beside(&path)).await.unwrap_or_default()
             };
-            if let Err(error) = self.follow_siblings(&path, base, siblings, found).await {
+            let is_whole = self.follow_siblings(&path, base, siblings, found).await.unwrap_or_else(|error| {
                 self.faults.insert(path.clone(), format!("files beside {}: {error}", path.display()));
+                false
+            });
+            let looks = before.get(&path).map_or(1, |looks| looks + 1);
+            if !is_whole && looks <= MOVED_LOOKS_MAX {
+                self.moved.insert(path, looks);
             }
         }
     }
 
+    /// Follows those of the files beside a path that are its own. Returns whether that are all: false if one of them
+    /// was moved meanwhile.
     async fn follow_siblings(
         &mut self,
         path: &Path,
         base: Option<FileId>,
         siblings: Vec<(FileId, PathBuf)>,
         found: &FoundFiles,
-    ) -> Result<(), TailFault> {
-        let mut comes_after_known = false;
+    ) -> Result<bool, TailFault> {
         let mut new = Vec::new();
+        let is_whole = self.open_siblings(path, base, siblings, found, &mut new).await;
+        // before those that still have their name
+        let place = self.followed.iter().position(|f| !f.file.is_rotated()).unwrap_or(self.followed.len());
+        self.followed.splice(place..place, new);
+        is_whole
+    }
+
+    async fn open_siblings(
+        &mut self,
+        path: &Path,
+        base: Option<FileId>,
+        siblings: Vec<(FileId, PathBuf)>,
+        found: &FoundFiles,
+        new: &mut Vec<Followed>,
+    ) -> Result<bool, TailFault> {
+        let mut comes_after_known = false;
         for (id, sibling) in siblings {
             if self.followed.iter().any(|followed| followed.file.id == id) {
                 comes_after_known = true;
                 continue;
             }
+            // what was moved is followed at the next look, before what is younger
             match found.there.get(&id) {
-                Some(there) if *there == sibling => continue,
-                // it is followed at the next look, before what is younger
-                Some(_) => {
-                    self.has_moved = true;
-                    break;
-                }
+                // a file may have two names
+                Some(there) if leads_to(there, id) => continue,
+                Some(_) => return Ok(false),
                 None => {}
             }
             let mut followed = match self.open(id, &sibling) {
                 Ok(Some(followed)) => followed,
                 Ok(None) => continue,
-                Err(Moved) => {
-                    self.has_moved = true;
-                    break;
-                }
+                Err(Moved) => return Ok(false),
             };
             followed.file.set_rotated(true);
             let Some(print) = followed.file.print()? else { continue };
@@ -232,13 +253,13 @@ impl Tailing {
                 new.push(followed);
             }
         }
-        // before those that still have their name
-        let place = self.followed.iter().position(|f| !f.file.is_rotated()).unwrap_or(self.followed.len());
-        self.followed.splice(place..place, new);
-        Ok(())
+        Ok(true)
     }
 
     /// Opens a file, unless it is followed already or cannot be read.
+    ///
+    /// # Errors
+    /// There is another file under the path by now, or none.
     fn open(&mut self, id: FileId, path: &Path) -> Result<Option<Followed>, Moved> {
         if self.followed.iter().any(|followed| followed.file.id == id) {
             return Ok(None);

@@ -418,6 +418,18 @@ impl<const N: usize> PointMixture<N> {
         fork
     }
 
+    /// The followers' weights, which follow from what they have seen.
+    fn weigh_followers(&mut self) {
+        let trial = self.trial_rounds();
+        let has_seen = self.seen.iter().any(|seen| *seen > 0.0);
+        for (mean, weights) in self.followed.iter().zip(&mut self.weights) {
+            match has_seen {
+                true => weigh(mean, &self.seen, trial, self.loss == PointLoss::Absolute, weights),
+                false => *weights = self.prior,
+            }
+        }
+    }
+
     /// The bound that the record in force gives, and the regret that it has.
     fn standing_bound(&self, expert: usize) -> f64 {
         self.second.bound(LOSSES) + self.first[LOSSES].bound(expert)
@@ -464,11 +476,12 @@ impl<const N: usize> Persist for PointMixture<N> {
         s.u32("passed", &mut self.passed)?;
         s.u32("inherited", &mut self.inherited)?;
         s.u32("rounds", &mut self.rounds)?;
-        let trial = self.trial_rounds();
-        if s.is_reading() && self.count > 0 {
-            for (mean, weights) in self.followed.iter().zip(&mut self.weights) {
-                weigh(mean, &self.seen, trial, self.loss == PointLoss::Absolute, weights);
+        if s.is_reading() {
+            let is_sound = self.error.is_finite() && self.error >= 0.0;
+            if !is_sound {
+                return Err(StateError::Invalid("points"));
             }
+            self.weigh_followers();
         }
         Ok(())
     }

@@ -30,13 +30,10 @@ impl<const N: usize> SituatedMixture<N> {
     pub fn forecast(&self, inputs: &PointInputs<N>, is_startled: bool) -> MixedPoint {
         let usual = || self.usual.forecast(inputs);
         match &self.startled {
-            Some(startled) if is_startled => startled.forecast(inputs),
+            _ if !is_startled => usual(),
+            Some(startled) if startled.count() > 0 => startled.forecast(inputs),
             // nothing tells yet whether values stay there or come back
-            None if is_startled => match inputs.forecast(self.stays) {
-                Some(stays) => MixedPoint::of(0.5 * (usual().value + stays)),
-                None => usual(),
-            },
-            _ => usual(),
+            _ => inputs.forecast(self.stays).map_or_else(usual, |stays| MixedPoint::of(0.5 * (usual().value + stays))),
         }
     }
 

@@ -17,12 +17,16 @@ fn new(loss: PointLoss) -> SituatedMixture<N> {
 fn regrets_of_both_stay_within_the_bound() {
     for (loss, seed) in PointLoss::ALL.into_iter().flat_map(|loss| (0..6).map(move |seed| (loss, seed))) {
         let (mut mixture, mut random, mut inputs) = (new(loss), Random::new(seed), PointInputs::empty());
-        let (mut own, mut theirs, mut scale) = (0.0, [0.0; N], 1.0);
+        let (mut own, mut theirs, mut scale, mut other) = (0.0, [0.0; N], 1.0, new(loss));
         for t in 0..1_500 {
             let size = if t % 300 == 299 { 1e4 } else { 1.0 };
             let x: [f64; N] = std::array::from_fn(|_| size * random.normal());
             inputs.set(&x, ExpertSet::first(N));
             let is_startled = random.happens(0.2);
+            if t % 100 == 99 {
+                // another record of other values, and back
+                mixture.exchange(&mut other);
+            }
             let made = mixture.forecast(&inputs, is_startled);
             // what hurts the forecast, what an expert says, or anything
             let y = match seed % 3 {
@@ -35,7 +39,10 @@ fn regrets_of_both_stay_within_the_bound() {
                 *sum += loss.of(x - y);
                 scale += loss.of(x - y);
             }
-            mixture.of(is_startled).learn(&inputs, &made, y);
+            match t % 7 {
+                0 => mixture.of(is_startled).learn_known(&inputs, &made, y),
+                _ => mixture.of(is_startled).learn(&inputs, &made, y),
+            }
             for (i, theirs) in theirs.iter().enumerate() {
                 assert!((mixture.regret(i) - (own - theirs)).abs() <= 1e-9 * scale, "{loss:?} {seed} {t} {i}");
                 assert!(mixture.regret(i) <= mixture.bound(i) + 1e-9 * scale, "{loss:?} {seed} {t} {i}");
@@ -104,9 +111,13 @@ fn a_state_goes_on_where_it_was_and_an_exchange_comes_back() {
     assert_eq!(again.encode(), mixture.encode());
     again.decode(&plain).unwrap();
     assert_eq!(again.encode(), plain, "the record after surprises is gone with the rest");
-    // what another record had learnt is taken up, and the own one kept there
     let mut inputs = PointInputs::empty();
     inputs.set(&std::array::from_fn(|i| i as f64), ExpertSet::first(N));
+    for is_startled in [false, true] {
+        let asked = |mixture: &SituatedMixture<N>| mixture.forecast(&inputs, is_startled).value.to_bits();
+        assert_eq!(asked(&again), asked(&new(PointLoss::Absolute)), "and so is what it weighs");
+    }
+    // what another record had learnt is taken up, and the own one kept there
     let before = mixture.forecast(&inputs, true).value;
     mixture.exchange(&mut again);
     mixture.exchange(&mut again);

@@ -189,7 +189,7 @@ impl NumberColumn {
         &mut self.calibrators[given as usize]
     }
 
-    /// The mixture of point forecasts under a loss.
+    /// The mixtures of point forecasts under a loss.
     pub(crate) fn points(&self, loss: PointLoss) -> &ColumnPoints {
         &self.points[loss as usize]
     }

@@ -159,6 +159,13 @@ impl KeyColumn {
         self.lags.insert(0, y);
     }
 
+    /// Moves on by one event that was as expected: no surprise, whatever the stack said.
+    pub(crate) fn push_expected(&mut self, value: Option<f64>, expected: f64, quantum: f64) {
+        let startled = self.startled.saturating_sub(1);
+        self.push(value, expected, quantum);
+        self.startled = startled;
+    }
+
     /// Moves on by one event. `expected` stands in for a value that is missing; `quantum` is the width of a cell.
     pub(crate) fn push(&mut self, value: Option<f64>, expected: f64, quantum: f64) {
         let Some(value) = value else {

@@ -14,6 +14,8 @@ const VALUES_MAX: u8 = 64;
 const VALUES_MIN: u8 = 3;
 /// A value is far off from so many mean errors on, and counts as at most so many in their mean.
 const FAR_ERRORS: f64 = 4.0;
+/// An error counts as at least so much of itself.
+const ERROR_GROWTH: f64 = 0.01;
 /// The mean error is of so many values at most.
 const ERROR_VALUES_MAX: u8 = 50;
 /// The rate of the quick average, how many values it is of, and from how many mean errors on it is off.
@@ -65,9 +67,10 @@ impl Plateau {
         self.mean + stayed / (stayed + freaks) * (self.aside - self.mean)
     }
 
-    /// Begins anew with a value.
+    /// Begins anew with a value, of another kind than those before.
     pub(crate) fn begin(&mut self, y: f64) {
         (self.mean, self.values, self.quick, self.aside) = (y, 1, y, f64::NAN);
+        (self.error, self.errors) = (0.0, 0);
     }
 
     /// Takes in a value.
@@ -102,6 +105,9 @@ impl Plateau {
     }
 
     fn count_error(&mut self, off: f64) {
+        let most = if self.errors < VALUES_MIN { f64::INFINITY } else { FAR_ERRORS * self.error };
+        // a mean of nothing must be able to grow
+        let off = off.min(most.max(ERROR_GROWTH * off));
         self.errors = ERROR_VALUES_MAX.min(self.errors + 1);
         self.error += (off - self.error) / f64::from(self.errors);
     }

@@ -1,5 +1,5 @@
-//! Exponential smoothing of one column of one key: averages, Holt's method (1957) at several rates, and the mean rise
-//! of a counter.
+//! Exponential smoothing of one column of one key: averages, Holt's method (1957) at several rates, the mean rise of a
+//! counter, and the mean since the level last moved.
 //!
 //! Each gives point forecasts, which the mixtures of [`crate::stages::points`] weigh. Beside the single settings stands
 //! the one that has had the least squared errors of late, as one who tunes a method by hand would choose.

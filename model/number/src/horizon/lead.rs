@@ -60,9 +60,10 @@ const KEPT_CENTRE: usize = 12;
 const IS_COUNTER: usize = 13;
 
 /// What needs no learning for each lead, at the event from which forecasts start, in the column's own units: the best
-/// average, the mean since the level last moved, level and trend of the best setting of Holt's method and of the slowest, slow and quick rise,
-/// the median of the past, the value one period before; how far the next value may stray from the last; the last value
-/// and the slow mean; 1 if nearly every change is a rise, so that a fall is a counter that starts again.
+/// average, the mean since the level last moved, level and trend of the best setting of Holt's method and of the
+/// slowest, slow and quick rise, the median of the past, the value one period before; how far the next value may stray
+/// from the last; the last value and the slow mean; 1 if nearly every change is a rise, so that a fall is a counter
+/// that starts again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SimpleForecasts(pub(crate) [f64; SIMPLE_KEPT]);
 

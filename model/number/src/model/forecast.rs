@@ -135,7 +135,7 @@ impl NumberModel {
         for (j, key_column) in key.columns.iter_mut().enumerate().take(self.columns.len()) {
             if event.is_known(j) {
                 let value = Some(expected(j)).filter(|value| !value.is_nan());
-                key_column.push(value, event.mean(j), self.columns[j].units.quantum);
+                key_column.push_expected(value, event.mean(j), self.columns[j].units.quantum);
             }
         }
         if season.day > 0 && key.ring.epoch == season.epoch {

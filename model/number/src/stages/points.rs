@@ -1,4 +1,5 @@
-//! The point forecasts: what every expert says of a value by itself, and the two mixtures of them.
+//! The point forecasts: what every expert says of a value by itself, and the mixtures of them: for each of two losses, one
+//! for usual times and one for right after a surprise.
 //!
 //! The mixtures are apart from that of the densities: a density pays for what it leaves out, a point for how far off it
 //! is. Their bound holds for squared and absolute errors (PREDICTOR §8).
@@ -24,7 +25,7 @@ const DENSITY_MEAN: usize = FROM_LANES.len();
 #[derive(Clone, Debug)]
 pub(crate) struct PointForecasts {
     pub(crate) inputs: PointInputs<POINT_EXPERTS>,
-    /// Whether the key's latest value was a surprise, for which there are mixtures of their own.
+    /// Whether one of the key's latest values was a surprise, after which there are mixtures of their own.
     pub(super) is_startled: bool,
     /// By [`PointLoss`].
     pub(super) made: [MixedPoint; 2],
