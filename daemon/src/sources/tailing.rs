@@ -36,7 +36,7 @@ pub struct Tailing {
     has_looked: bool,
     /// The files that were found at the latest look.
     found: BTreeSet<FileId>,
-    /// Paths beside which files were moved during the latest look, and in how many looks in a row: their new files wait.
+    /// Paths beside which files were moved during the latest look, so that new files wait; for how many looks in a row.
     moved: BTreeMap<PathBuf, u32>,
 }
 

@@ -1,5 +1,5 @@
-//! The point forecasts: what every expert says of a value by itself, and the mixtures of them: for each of two losses, one
-//! for usual times and one for right after a surprise.
+//! The point forecasts: what every expert says of a value by itself, and the mixtures of them. Each of two losses has
+//! one for usual times and one for right after a surprise.
 //!
 //! The mixtures are apart from that of the densities: a density pays for what it leaves out, a point for how far off it
 //! is. Their bound holds for squared and absolute errors (PREDICTOR §8).
