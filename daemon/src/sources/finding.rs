@@ -113,7 +113,7 @@ fn is_of_date(letter: char) -> bool {
 
 /// Whether a file is to be found under a path.
 pub fn leads_to(path: &Path, id: FileId) -> bool {
-    path.metadata().is_ok_and(|meta| FileId::of(&meta) == id)
+    identity(path).is_some_and(|(there, _)| there == id)
 }
 
 /// Which file it is, if lines can be read of it.

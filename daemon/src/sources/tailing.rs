@@ -32,7 +32,7 @@ pub struct Tailing {
     followed: Vec<Followed>,
     /// What is wrong with files.
     faults: BTreeMap<PathBuf, String>,
-    /// Whether a look has come to its end.
+    /// Whether there was a look during which nothing was moved.
     has_looked: bool,
     /// The files that were found at the latest look.
     found: BTreeSet<FileId>,
@@ -198,7 +198,7 @@ impl Tailing {
         }
     }
 
-    /// Follows those of the files beside a path that are its own. Returns whether that are all: false if one of them
+    /// Follows those of the files beside a path that are its own. Returns whether these are all of them: false if one
     /// was moved meanwhile.
     async fn follow_siblings(
         &mut self,
@@ -215,6 +215,7 @@ impl Tailing {
         is_whole
     }
 
+    /// Opens them into `new`, the oldest first, up to the first that was moved.
     async fn open_siblings(
         &mut self,
         path: &Path,

@@ -158,7 +158,7 @@ impl NumberColumn {
             return;
         }
         for loss in PointLoss::ALL {
-            let mixture = self.points_mut(loss).of(points.is_startled);
+            let mixture = self.points_mut(loss).of(stages.key.is_startled());
             match is_known(&loss) {
                 true => mixture.pass(),
                 false => mixture.learn_known(&points.inputs, &points.made[loss as usize], y),
@@ -171,7 +171,7 @@ impl NumberColumn {
         let ColumnStages { past, forecast, scored, key, .. } = stages;
         let (y, points) = (scored.value, &forecast.points);
         for loss in PointLoss::ALL {
-            self.points_mut(loss).of(points.is_startled).learn(&points.inputs, &points.made[loss as usize], y);
+            self.points_mut(loss).of(key.is_startled()).learn(&points.inputs, &points.made[loss as usize], y);
         }
         let learns = self.long.size(0).1 < LONG_EACH_UNTIL || is_drawn(self.units.seen);
         if learns && self.units.seen >= UNITS_SETTLED {

@@ -25,8 +25,6 @@ const DENSITY_MEAN: usize = FROM_LANES.len();
 #[derive(Clone, Debug)]
 pub(crate) struct PointForecasts {
     pub(crate) inputs: PointInputs<POINT_EXPERTS>,
-    /// Whether one of the key's latest values was a surprise, after which there are mixtures of their own.
-    pub(super) is_startled: bool,
     /// By [`PointLoss`].
     pub(super) made: [MixedPoint; 2],
 }
@@ -46,7 +44,7 @@ pub(crate) struct DensityPoints<'a> {
 
 impl PointForecasts {
     pub(crate) fn new() -> Self {
-        Self { inputs: PointInputs::empty(), is_startled: false, made: [MixedPoint::default(); 2] }
+        Self { inputs: PointInputs::empty(), made: [MixedPoint::default(); 2] }
     }
 
     /// The forecast under a loss.
@@ -57,7 +55,6 @@ impl PointForecasts {
     /// Where a key has no value yet, there is one thing to say.
     pub(crate) fn set_only(&mut self, value: f64) {
         self.inputs = PointInputs::empty();
-        self.is_startled = false;
         self.inputs.set(&[0.0; POINT_EXPERTS], ExpertSet::EMPTY);
         self.made = [MixedPoint::of(value); 2];
     }
@@ -115,9 +112,8 @@ impl PointForecasts {
             awake = awake.with(i, true);
         }
         self.inputs.set(&x, awake);
-        self.is_startled = key.is_startled();
         for loss in PointLoss::ALL {
-            self.made[loss as usize] = c.points(loss).forecast(&self.inputs, self.is_startled);
+            self.made[loss as usize] = c.points(loss).forecast(&self.inputs, key.is_startled());
         }
     }
 }
