@@ -7,7 +7,7 @@
 //! | `specialists` | a mixture in which experts may be absent from a round: [`ExpertSet`], [`mix`] |
 //! | `excess` | [`Excess`], how much more surprising something was than expected |
 //! | `polynomial` | [`PolynomialShare`], a mixture of whole forecasts whose regret is bounded in any convex loss |
-//! | `points` | [`PointMixture`], the point forecast made of many under one loss; `second_layer` mixes its mixtures |
+//! | `points` | [`PointMixture`], the point forecast made of many under one loss; `second_layer` mixes its mixtures and advice |
 //! | `situated` | [`SituatedMixture`], two of them: for usual times, and for right after a surprise |
 //! | `running_mean` | [`RunningMean`], the mean that counts first and then forgets |
 //! | `flow` | [`DeclaredStage`], a stage of a model, for whoever draws it |

@@ -26,7 +26,7 @@
 
 use crate::point_kernels::*;
 use crate::polynomial::PolynomialShare;
-use crate::second_layer::SecondLayer;
+use crate::second_layer::{ADVICE, SecondLayer};
 use crate::{ExpertSet, RunningMean};
 use surmise_state::{Persist, State, StateError};
 
@@ -133,27 +133,30 @@ impl<const N: usize> PointInputs<N> {
 /// How many numbers a point forecast is: the whole, and what it was made of.
 pub const MIXED_PARTS: usize = 1 + MIXTURES;
 
-/// A point forecast: what the whole says, and what each mixture of the first layer says.
+/// A point forecast: what the whole says, what each mixture of the first layer says, and the advice that there was.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MixedPoint {
     /// The forecast.
     pub value: f64,
     mixtures: [f64; MIXTURES],
+    advice: Option<[f64; ADVICE]>,
 }
 
 impl MixedPoint {
     /// A forecast that no mixture made.
     pub const fn of(value: f64) -> Self {
-        Self { value, mixtures: [value; MIXTURES] }
+        Self { value, mixtures: [value; MIXTURES], advice: None }
     }
 
     /// A forecast that was taken apart by [`parts`](Self::parts).
     pub fn of_parts([value, mixtures @ ..]: [f64; MIXED_PARTS]) -> Self {
-        Self { value, mixtures }
+        Self { value, mixtures, advice: None }
     }
 
-    /// Itself and what each mixture said, to be kept until the truth has come.
+    /// Itself and what each mixture said, to be kept until the truth has come. Advice is not kept, so only forecasts
+    /// without it may be taken apart.
     pub fn parts(self) -> [f64; MIXED_PARTS] {
+        debug_assert!(self.advice.is_none());
         let [a, b, c, d, e] = self.mixtures;
         [self.value, a, b, c, d, e]
     }
@@ -245,9 +248,15 @@ impl<const N: usize> PointMixture<N> {
 
     /// The forecast; `inputs` are not empty.
     pub fn forecast(&self, inputs: &PointInputs<N>) -> MixedPoint {
+        self.advised(inputs, None)
+    }
+
+    /// The forecast with advice: forecasts, each within the range of the experts', that take part in the second layer
+    /// as the mixtures of the first do. The bound has the same form as without; what the second layer spends grows.
+    pub(crate) fn advised(&self, inputs: &PointInputs<N>, advice: Option<[f64; ADVICE]>) -> MixedPoint {
         let near = self.near(&inputs.present);
         let quotient = |sum: f64, total: f64| {
-            (total > 0.0 && total.is_finite()).then(|| (sum / total).clamp(inputs.low, inputs.high))
+            (total > 0.0 && total.is_finite() && sum.is_finite()).then(|| (sum / total).clamp(inputs.low, inputs.high))
         };
         let awake = |i: usize| if i == LINEAR { &near } else { &inputs.present };
         let [sums, totals] =
@@ -258,8 +267,8 @@ impl<const N: usize> PointMixture<N> {
             let said = quotient(sums[i], totals[i]).or_else(|| (i <= LINEAR).then(|| mixtures[FALLBACK]));
             mixtures[i] = said.unwrap_or_else(|| self.prior_mean(inputs));
         }
-        let value = self.second.mix(&mixtures, self.loss == PointLoss::Absolute);
-        MixedPoint { value: value.clamp(inputs.low, inputs.high), mixtures }
+        let value = self.second.mix(&mixtures, advice, self.loss == PointLoss::Absolute);
+        MixedPoint { value: value.clamp(inputs.low, inputs.high), mixtures, advice }
     }
 
     /// What those say who are believed without a record.
@@ -317,7 +326,7 @@ impl<const N: usize> PointMixture<N> {
         self.passed = self.passed.saturating_add(1);
     }
 
-    /// Learns a truth that was known otherwise, with the weights that have a bound alone. Followers would take such
+    /// Learns a truth that was known otherwise, with polynomial weights alone. Followers would take such
     /// truths, of which there are many in a row, for what losses are like, and forget what comes between them.
     pub fn learn_known(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, y: f64) {
         let (loss, x, present) = (self.loss, &inputs.forecasts, &inputs.present);
@@ -342,7 +351,8 @@ impl<const N: usize> PointMixture<N> {
         let (loss, present) = (self.loss, &inputs.present);
         let own = loss.of(made.value - y);
         let pace = self.pace();
-        self.second.learn(own, made.mixtures.map(|f| loss.of(f - y)), self.count, pace);
+        let of = |f: f64| loss.of(f - y);
+        self.second.learn(own, made.mixtures.map(of), made.advice.map(|advice| advice.map(of)), self.count, pace);
         let mut above = [0.0; N];
         regrets(losses, present, loss.of(made.mixtures[LOSSES] - y), &mut above);
         self.first[LOSSES].learn(&above);

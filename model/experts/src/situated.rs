@@ -3,8 +3,10 @@
 //! Whom to believe differs between the two. While values scatter around a level, long averages are best; after a jump
 //! to another level they are the worst, and the last value is best, unless jumps are freaks. One mixture has weights
 //! that lie between, and pays for it at each jump. So what comes right after a surprise has a mixture of its own, which
-//! forks from the other at the first surprise. Every round is one of either, so regrets and bounds of the two add up to
-//! those of the whole.
+//! forks from the other at the first surprise. It is advised by two forecasts: the usual one, and that values stay.
+//! Forecasts are midway between the two until something has proved better, because nothing tells yet whom to believe;
+//! then they go with whatever was right, so that a stream whose surprises say nothing is forecast as usual. Every round
+//! is one of either mixture, so regrets and bounds of the two add up to those of the whole.
 
 use crate::points::{MixedPoint, PointInputs, PointLoss, PointMixture};
 use surmise_state::{Persist, State, StateError};
@@ -28,12 +30,14 @@ impl<const N: usize> SituatedMixture<N> {
 
     /// The forecast; `inputs` are not empty.
     pub fn forecast(&self, inputs: &PointInputs<N>, is_startled: bool) -> MixedPoint {
-        let usual = || self.usual.forecast(inputs);
+        let usual = self.usual.forecast(inputs);
+        if !is_startled {
+            return usual;
+        }
+        let advice = Some([usual.value, inputs.forecast(self.stays).unwrap_or(usual.value)]);
         match &self.startled {
-            _ if !is_startled => usual(),
-            Some(startled) if startled.count() > 0 => startled.forecast(inputs),
-            // nothing tells yet whether values stay there or come back
-            _ => inputs.forecast(self.stays).map_or_else(usual, |stays| MixedPoint::of(0.5 * (usual().value + stays))),
+            Some(startled) => startled.advised(inputs, advice),
+            None => self.usual.fork().advised(inputs, advice),
         }
     }
 

@@ -8,6 +8,8 @@ const N: usize = 8;
 /// The expert that says that values stay, and one that says that they come back.
 const STAYS: usize = 0;
 const BACK: usize = 1;
+/// How often each expert is absent.
+const ABSENT: [f64; N] = [0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5];
 
 fn new(loss: PointLoss) -> SituatedMixture<N> {
     SituatedMixture::new(loss, [1.0; N], STAYS)
@@ -21,7 +23,9 @@ fn regrets_of_both_stay_within_the_bound() {
         for t in 0..1_500 {
             let size = if t % 300 == 299 { 1e4 } else { 1.0 };
             let x: [f64; N] = std::array::from_fn(|_| size * random.normal());
-            inputs.set(&x, ExpertSet::first(N));
+            // in half of the runs two are absent at times, one of which would advise
+            let absent = if seed < 3 { [false; N] } else { std::array::from_fn(|i| random.happens(ABSENT[i])) };
+            inputs.set(&x, (0..N).fold(ExpertSet::EMPTY, |set, i| set.with(i, !absent[i])));
             let is_startled = random.happens(0.2);
             if t % 100 == 99 {
                 // another record of other values, and back
@@ -44,7 +48,12 @@ fn regrets_of_both_stay_within_the_bound() {
                 _ => mixture.of(is_startled).learn(&inputs, &made, y),
             }
             for (i, theirs) in theirs.iter().enumerate() {
-                assert!((mixture.regret(i) - (own - theirs)).abs() <= 1e-9 * scale, "{loss:?} {seed} {t} {i}");
+                // what an absent one loses is what a mixture within says
+                let is_told = seed < 3 || ABSENT[i] == 0.0;
+                assert!(
+                    !is_told || (mixture.regret(i) - (own - theirs)).abs() <= 1e-9 * scale,
+                    "{loss:?} {seed} {t} {i}"
+                );
                 assert!(mixture.regret(i) <= mixture.bound(i) + 1e-9 * scale, "{loss:?} {seed} {t} {i}");
             }
         }
@@ -85,6 +94,39 @@ fn one_surprise_teaches_whether_values_stay_or_come_back() {
         let errors = after_surprises(&mut new(PointLoss::Squared), for_good);
         assert!(errors.len() == 8 && errors.iter().all(|error| *error < 30.0), "{for_good}: {errors:?}");
     }
+}
+
+#[test]
+fn surprises_that_say_nothing_are_forecast_as_usual() {
+    for loss in PointLoss::ALL {
+        let (mut mixture, mut random, mut inputs) = (new(loss), Random::new(5), PointInputs::empty());
+        let (mut own, mut usual) = (0.0, 0.0);
+        for t in 0..4_000 {
+            // what was best changes, which few surprises would find out by themselves
+            let (y, good) = (random.normal(), 2 + t / 500 % 6);
+            let x: [f64; N] = std::array::from_fn(|i| y + if i == good { 0.1 } else { 1.0 } * random.normal());
+            inputs.set(&x, ExpertSet::first(N));
+            let is_startled = random.happens(0.05);
+            let made = mixture.forecast(&inputs, is_startled);
+            if is_startled && t >= 400 {
+                own += loss.of(made.value - y);
+                usual += loss.of(mixture.forecast(&inputs, false).value - y);
+            }
+            mixture.of(is_startled).learn(&inputs, &made, y);
+        }
+        assert!(own < 1.5 * usual, "{loss:?}: {own} {usual}");
+    }
+}
+
+#[test]
+fn a_truth_that_came_as_forecast_does_not_make_the_next_surprise_a_usual_one() {
+    let mut inputs = PointInputs::empty();
+    inputs.set(&std::array::from_fn(|i| i as f64), ExpertSet::first(N));
+    let asked = |mixture: &SituatedMixture<N>| mixture.forecast(&inputs, true).value;
+    let mut mixture = new(PointLoss::Absolute);
+    let before = asked(&mixture);
+    mixture.of(true).pass();
+    assert_eq!((asked(&mixture), mixture.count()), (before, 1));
 }
 
 #[test]
