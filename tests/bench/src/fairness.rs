@@ -8,6 +8,7 @@ use crate::wire::{Latencies, drive};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use surmise_event::{Data, Datum, Record};
 use surmise_protocol::Want;
@@ -19,6 +20,8 @@ const FLOODS: [usize; 4] = [1, 10, 100, 400];
 const QUIET_RATE: f64 = 100.0;
 /// Readers that poll.
 const READERS: usize = 16;
+/// Spans with readers, each between two without them.
+const READER_PAIRS: usize = 10;
 /// Keys of the stream that is read.
 const KEYS: u64 = 1000;
 
@@ -96,53 +99,100 @@ pub(crate) fn run(b: &mut Bench) -> Result<(), Failure> {
 }
 
 /// Asks for everything about a stream until it is stopped; counts the answers.
-fn poll(http: &Http, stop: &AtomicBool, answers: &AtomicU64) {
+fn poll(http: &Http, stop: &AtomicBool, answers: &AtomicU64) -> Result<(), Failure> {
     let paths = ["", "?hash=1", "/hash", "/next?key=k7", "/forecast?key=k7&horizon=3", "/alarms"];
     for path in paths.iter().cycle() {
         if stop.load(Ordering::Relaxed) {
-            return;
+            break;
         }
-        if http.open(&format!("/api/v1/streams/read{path}"), &[]).is_ok() {
-            answers.fetch_add(1, Ordering::Relaxed);
+        let mut answer = http.open(&format!("/api/v1/streams/read{path}"), &[])?;
+        answer.body_mut().read_to_string().map_err(Failure::internal)?;
+        answers.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Readers that ask until they are stopped or dropped.
+struct Readers {
+    stop: Arc<AtomicBool>,
+    answers: Arc<AtomicU64>,
+    threads: Vec<JoinHandle<Result<(), Failure>>>,
+    begun: Instant,
+}
+
+impl Readers {
+    fn start(p: &DaemonProcess) -> Readers {
+        let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let reader = |_| {
+            let (http, stop, answers) = (p.http(), stop.clone(), answers.clone());
+            std::thread::spawn(move || poll(&http, &stop, &answers))
+        };
+        Readers { threads: (0..READERS).map(reader).collect(), stop, answers, begun: Instant::now() }
+    }
+
+    /// Ends them, and returns how many answers they got in a second.
+    ///
+    /// # Errors
+    /// One of them was not answered.
+    fn stop(mut self) -> Result<f64, Failure> {
+        self.stop.store(true, Ordering::Relaxed);
+        for reader in self.threads.drain(..) {
+            reader.join().map_err(|_| Failure::internal("a reader panicked"))??;
         }
+        Ok(self.answers.load(Ordering::Relaxed) as f64 / self.begun.elapsed().as_secs_f64())
     }
 }
 
-/// The part `readers`.
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What one span beside readers, or without them, told.
+struct ReaderSpan {
+    rate: f64,
+    /// The longest wait of an event until it was learnt, in milliseconds.
+    wait: f64,
+}
+
+/// The part `readers`: spans with and without them, in turn, as a machine's own speed changes within a minute. Answers
+/// are counted over the whole of a span, at the full rate and at half of it.
 pub(crate) fn run_readers(b: &mut Bench) -> Result<(), Failure> {
     const PART: &str = "readers";
     let Some(p) = start(b, PART)? else { return Ok(()) };
     let records = symbols(KEYS);
-    let count = (b.seconds.max(2.0) * 60_000.0) as u64;
-    drive(p.tcp, "warm", "read", &[], &records, count / 4, f64::INFINITY)?;
-    let alone = drive(p.tcp, "alone", "read", &[], &records, count, f64::INFINITY)?;
-    let rate_alone = count as f64 / alone.seconds;
-    b.figures.put(PART, "no reader", "learnt", &[rate_alone], "events/s");
-    // what the machine lets an event wait all the same
-    let paced = drive(p.tcp, "paced-alone", "read", &[Want::Outcome], &records, count / 2, rate_alone / 2.0)?;
-    let wait = paced.learnt.max() as f64 / 1e3;
-    b.figures.put(PART, "no reader", "longest wait of an event at half the rate", &[wait], "ms");
-    let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let reader = |_| {
-        let (http, stop, answers) = (p.http(), stop.clone(), answers.clone());
-        std::thread::spawn(move || poll(&http, &stop, &answers))
+    let count = (b.seconds.max(1.0) * 60_000.0) as u64;
+    drive(p.tcp, "warm", "read", &[], &records, count, f64::INFINITY)?;
+    let span = |name: String| {
+        let full = drive(p.tcp, &name, "read", &[], &records, count, f64::INFINITY)?;
+        let rate = count as f64 / full.seconds;
+        // the longest wait at half of the rate, as a queue that is full has waits of its own
+        let paced = drive(p.tcp, &format!("{name}-paced"), "read", &[Want::Outcome], &records, count / 2, rate / 2.0)?;
+        Ok::<ReaderSpan, Failure>(ReaderSpan { rate, wait: paced.learnt.max() as f64 / 1e3 })
     };
-    let readers: Vec<_> = (0..READERS).map(reader).collect();
-    std::thread::sleep(Duration::from_secs(1));
-    let begun = Instant::now();
-    let beside = drive(p.tcp, "beside", "read", &[], &records, count, f64::INFINITY)?;
-    let asked = answers.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();
-    // the longest wait at half of the rate, as a queue that is full has waits of its own
-    let paced =
-        drive(p.tcp, "paced", "read", &[Want::Outcome], &records, count / 2, count as f64 / beside.seconds / 2.0)?;
-    stop.store(true, Ordering::Relaxed);
-    readers.into_iter().for_each(|reader| drop(reader.join()));
+    let (mut alone, mut beside, mut answers) = (vec![span("alone".into())?], Vec::new(), Vec::new());
+    let mut losses = Vec::new();
+    for pair in 0..READER_PAIRS {
+        let readers = Readers::start(&p);
+        let with = span(format!("beside-{pair}"))?;
+        answers.push(readers.stop()?);
+        let after = span(format!("alone-{pair}"))?;
+        // a stream that grows is slower, and a machine's speed changes: what stands on both sides is the measure
+        let without = (alone[pair].rate + after.rate) / 2.0;
+        losses.push(100.0 * (1.0 - with.rate / without));
+        eprintln!("{PART}: pair {pair}: {:.0} % less, load {:.1}", losses[pair], crate::machine::load());
+        alone.push(after);
+        beside.push(with);
+    }
+    let all = |spans: &[ReaderSpan], of: fn(&ReaderSpan) -> f64| spans.iter().map(of).collect::<Vec<_>>();
+    let (learnt, longest) = ("learnt", "longest wait of an event at half the rate");
+    b.figures.put(PART, "no reader", learnt, &all(&alone, |span| span.rate), "events/s");
+    b.figures.put(PART, "no reader", longest, &all(&alone, |span| span.wait), "ms");
     let of = format!("{READERS} readers that poll everything");
-    let rate = count as f64 / beside.seconds;
-    b.figures.put(PART, of.clone(), "learnt", &[rate], "events/s");
-    b.figures.put(PART, of.clone(), "loss of throughput", &[100.0 * (1.0 - rate / rate_alone)], "%").at_most(20.0, 5.0);
-    b.figures.put(PART, of.clone(), "answers", &[asked], "1/s");
-    let wait = paced.learnt.max() as f64 / 1e3;
-    b.figures.put(PART, of, "longest wait of an event at half the rate", &[wait], "ms").at_most(50.0, 10.0);
+    b.figures.put(PART, of.clone(), learnt, &all(&beside, |span| span.rate), "events/s");
+    b.figures.put(PART, of.clone(), "loss of throughput", &losses, "%").at_most(20.0, 5.0);
+    b.figures.put(PART, of.clone(), "answers", &answers, "1/s");
+    b.figures.put(PART, of, longest, &all(&beside, |span| span.wait), "ms").at_most(50.0, 10.0);
     p.stop()
 }
