@@ -4,8 +4,8 @@
 //! Two layers. The first holds five mixtures of all experts: one with polynomial weights over losses
 //! ([`PolynomialShare`]), one over linearised losses, which may gain by combining experts of which none is best, and
 //! three that weigh by a power of the discounted loss, with a memory of about 30, 200 and 1,000 values, which follow
-//! what changes. The second layer mixes these five with polynomial weights over losses. Its regret against the first
-//! mixture and that one's against an expert add up:
+//! what changes. The second layer mixes these five, and advice where there is some, with polynomial weights over
+//! losses. Its regret against the first mixture and that one's against an expert add up:
 //!
 //! loss(forecast) ≤ loss(expert) + bound(second layer, first mixture) + bound(first mixture, expert) + clipped
 //!
@@ -326,8 +326,8 @@ impl<const N: usize> PointMixture<N> {
         self.passed = self.passed.saturating_add(1);
     }
 
-    /// Learns a truth that was known otherwise, with polynomial weights alone. Followers would take such
-    /// truths, of which there are many in a row, for what losses are like, and forget what comes between them.
+    /// Learns a truth that was known otherwise, with polynomial weights alone. Followers would take such truths, of
+    /// which there are many in a row, for what losses are like, and forget what comes between them.
     pub fn learn_known(&mut self, inputs: &PointInputs<N>, made: &MixedPoint, y: f64) {
         let (loss, x, present) = (self.loss, &inputs.forecasts, &inputs.present);
         if !inputs.are_near(y) {

@@ -21,7 +21,7 @@ const QUIET_RATE: f64 = 100.0;
 /// Readers that poll.
 const READERS: usize = 16;
 /// Spans with readers, each between two without them.
-const READER_PAIRS: usize = 10;
+const READER_SPANS: usize = 10;
 /// Keys of the stream that is read.
 const KEYS: u64 = 1000;
 
@@ -173,15 +173,15 @@ pub(crate) fn run_readers(b: &mut Bench) -> Result<(), Failure> {
     };
     let (mut alone, mut beside, mut answers) = (vec![span("alone".into())?], Vec::new(), Vec::new());
     let mut losses = Vec::new();
-    for pair in 0..READER_PAIRS {
+    for i in 0..READER_SPANS {
         let readers = Readers::start(&p);
-        let with = span(format!("beside-{pair}"))?;
+        let with = span(format!("beside-{i}"))?;
         answers.push(readers.stop()?);
-        let after = span(format!("alone-{pair}"))?;
+        let after = span(format!("alone-{i}"))?;
         // a stream that grows is slower, and a machine's speed changes: what stands on both sides is the measure
-        let without = (alone[pair].rate + after.rate) / 2.0;
+        let without = (alone[i].rate + after.rate) / 2.0;
         losses.push(100.0 * (1.0 - with.rate / without));
-        eprintln!("{PART}: pair {pair}: {:.0} % less, load {:.1}", losses[pair], crate::machine::load());
+        eprintln!("{PART}: span {i}: {:.0} % less, load {:.1}", losses[i], crate::machine::load());
         alone.push(after);
         beside.push(with);
     }
