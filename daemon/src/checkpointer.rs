@@ -11,7 +11,7 @@ use crate::budget::CopyRoom;
 use crate::checkpoint::{CheckpointFailure, CheckpointReply};
 use crate::checkpoint_queue::{CheckpointJob, CheckpointReceiver, QueuedCheckpoint};
 use crate::directory::{Directory, StreamView};
-use crate::disk::DiskState;
+use crate::disk::{DiskState, RoomSearch};
 use crate::fault::Fault;
 use crate::storage::Storage;
 use crate::telemetry;
@@ -28,8 +28,10 @@ const WRITE_BYTES_MAX: usize = 64 << 20;
 /// The time between two looks whether the log has become durable.
 const LOG_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The time between two looks at the disk budget while no checkpoints come.
-const RELIEF_INTERVAL: Duration = Duration::from_secs(2);
+/// The time between two looks whether room is asked for while no checkpoints come, and how many of them are followed by
+/// one at the disk budget.
+const ASK_POLL_INTERVAL: Duration = Duration::from_millis(100);
+const RELIEF_POLLS: u32 = 20;
 
 /// What a step of the checkpointer came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,11 +131,17 @@ impl Checkpointer {
 
     /// Writes checkpoints until all owners are gone and everything is written.
     pub fn run(mut self) {
+        let mut polls = 0;
         loop {
             match self.step() {
-                CheckpointerStep::Idle => match self.jobs.jobs.recv_timeout(RELIEF_INTERVAL) {
+                CheckpointerStep::Idle => match self.jobs.jobs.recv_timeout(ASK_POLL_INTERVAL) {
                     Ok(first) => self.encode(first),
-                    Err(_) => self.give_room_back(),
+                    Err(_) => {
+                        polls = (polls + 1) % RELIEF_POLLS;
+                        if polls == 0 && self.disk.search() != RoomSearch::Asked {
+                            self.give_room_back();
+                        }
+                    }
                 },
                 CheckpointerStep::WaitingForLog => std::thread::sleep(LOG_POLL_INTERVAL),
                 CheckpointerStep::Finished => {}
@@ -144,6 +152,10 @@ impl Checkpointer {
 
     /// Encodes what has come, and writes it once the log is durable up to it.
     pub fn step(&mut self) -> CheckpointerStep {
+        if self.disk.search() == RoomSearch::Asked {
+            self.give_room_back();
+            self.disk.set_searched();
+        }
         let open = self.gather();
         if self.estimated_bytes == 0 && self.encoded.is_empty() {
             return if open { CheckpointerStep::Idle } else { CheckpointerStep::Closed };
@@ -169,7 +181,7 @@ impl Checkpointer {
         CheckpointerStep::Finished
     }
 
-    /// Gives room back while no checkpoints come, as when there is no room for events.
+    /// Gives room back whether or not checkpoints come, as when there is no room for events.
     fn give_room_back(&mut self) {
         self.relief.is_due = true;
         if let Err(e) = self.relieve() {

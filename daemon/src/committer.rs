@@ -6,7 +6,7 @@
 use crate::clock::{Clock, Moment};
 use crate::commit_batch::CommitBatch;
 use crate::directory::StreamView;
-use crate::disk::DiskState;
+use crate::disk::{DiskState, RoomSearch};
 use crate::fault::Fault;
 use crate::storage::Storage;
 use crate::telemetry;
@@ -88,9 +88,9 @@ impl Committer {
     pub fn step(&mut self, now: Moment) -> CommitterStep {
         let open = self.gather();
         // what there was no room for is tried again later, however much it is
-        let (interval, enough) = match self.disk.is_full() {
-            true => (ROOM_POLL_INTERVAL, usize::MAX),
-            false => (self.interval, COMMIT_BYTES_MAX),
+        let (interval, enough) = match self.disk.search() {
+            RoomSearch::None => (self.interval, COMMIT_BYTES_MAX),
+            RoomSearch::Asked | RoomSearch::Done => (ROOM_POLL_INTERVAL, usize::MAX),
         };
         let due = self.committed_at.map_or(Duration::ZERO, |at| at + interval);
         if self.gathered.is_empty() {
@@ -105,13 +105,18 @@ impl Committer {
         if self.fault.is_set() {
             return CommitterStep::Finished;
         }
+        // before the attempt: what the search gave back must have been there for it
+        let search = self.disk.search();
         match self.commit(&mut gathered) {
             Ok(()) => {
                 self.disk.set_room();
                 gathered.pending.into_iter().for_each(Pending::done);
             }
             Err(e) if e.is_no_room() && open && !self.disk.is_given_up() => {
-                self.disk.set_full(&e.to_string());
+                match search {
+                    RoomSearch::None | RoomSearch::Asked => self.disk.ask_for_room(),
+                    RoomSearch::Done => self.disk.set_full(&e.to_string()),
+                }
                 self.gathered = gathered;
                 return CommitterStep::Gathering(ROOM_POLL_INTERVAL);
             }
@@ -153,5 +158,43 @@ impl Committer {
         }
         metrics::histogram!(telemetry::COMMIT).record(self.clock.now().since(start.uptime).as_secs_f64());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::simulated_storage::SimulatedStorage;
+    use surmise_store::StreamEntry;
+
+    #[test]
+    fn the_disk_is_full_only_after_room_was_searched_for_in_vain() {
+        let storage = Arc::new(SimulatedStorage::default());
+        let (disk, clock) = (DiskState::default(), Arc::new(SystemClock::new(std::time::Instant::now())));
+        let (commits, batches) = crossbeam_channel::bounded(4);
+        let fault = Fault::default();
+        let mut committer =
+            Committer::new(storage.clone(), clock, fault.clone(), disk.clone(), Duration::from_millis(1), batches);
+        let mut uptime = Duration::ZERO;
+        let mut step = || {
+            uptime += Duration::from_secs(1);
+            committer.step(Moment { uptime, wall_us: 0 })
+        };
+        storage.set_full(true);
+        let (schema, options) = (surmise_event::Schema::default(), surmise_learner::Options::default());
+        let entry = StreamEntry::new(1, "s", "", schema, options, 1);
+        commits.send(CommitBatch { entries: vec![entry], ..CommitBatch::default() }).unwrap();
+        for _ in 0..3 {
+            assert_eq!(step(), CommitterStep::Gathering(ROOM_POLL_INTERVAL));
+            assert!(disk.search() == RoomSearch::Asked && !disk.is_full(), "it waits for the search");
+        }
+        disk.set_searched();
+        assert_eq!(step(), CommitterStep::Gathering(ROOM_POLL_INTERVAL));
+        assert!(disk.is_full());
+        storage.set_full(false);
+        assert_eq!(step(), CommitterStep::Finished);
+        assert!(!disk.is_full() && disk.search() == RoomSearch::None && !fault.is_set());
+        assert_eq!(storage.streams().unwrap().len(), 1);
     }
 }

@@ -115,6 +115,12 @@ pub trait Storage: Send + Sync {
         0
     }
 
+    /// Deletes the oldest of what was set aside as damaged and may go, until so many bytes are gone. Returns how many
+    /// that were.
+    fn delete_set_aside(&self, _bytes: u64) -> u64 {
+        0
+    }
+
     /// Deletes one checkpoint, durably.
     fn drop_checkpoint(&self, _meta: &CheckpointMeta) -> Result<(), StoreError> {
         Ok(())
@@ -244,6 +250,10 @@ impl Storage for Store {
 
     fn rewrite_loose(&self) -> u64 {
         Store::rewrite_loose(self, Looseness::NEAR_THE_BOUND)
+    }
+
+    fn delete_set_aside(&self, bytes: u64) -> u64 {
+        Store::delete_set_aside(self, bytes)
     }
 
     fn drop_checkpoint(&self, meta: &CheckpointMeta) -> Result<(), StoreError> {

@@ -159,7 +159,7 @@ metrics_table! {
     STORE_BYTES = Gauge Bytes "surmise_store_size_bytes" ["database"]
         "Size of the store on disk, by database";
     DISK = Gauge Bytes "surmise_disk_bytes" ["kind"]
-        "Room on the disk, by kind: used, what log, checkpoints and key pages take; limit, store.disk";
+        "Room on the disk, by kind: used, what log, checkpoints, key pages and what was set aside take; limit, store.disk";
     DISK_FULL = Gauge Count "surmise_disk_full" []
         "Whether the disk has no room, so that nothing is acknowledged: 1 or 0";
     DISK_FREED = Counter Count "surmise_disk_freed_total" ["what"]
@@ -235,7 +235,7 @@ fn known_labels() -> [(&'static str, &'static str, Vec<&'static str>); 5] {
         (UPDATES_REJECTED, "reason", RejectedUpdates::default().by_reason().map(|(reason, _)| reason).to_vec()),
         (DRIFT, "detector", detectors),
         (SHED, "what", vec!["snapshots", "streams"]),
-        (DISK_FREED, "what", vec!["replaced", "checkpoints", "log", "pages", "rewritten"]),
+        (DISK_FREED, "what", vec!["aside", "replaced", "checkpoints", "log", "pages", "rewritten"]),
     ]
 }
 

@@ -1,15 +1,17 @@
 //! Giving room back near the bound of the disk, in this order:
 //!
 //! 1. files that are larger than what they hold are rewritten, which costs nothing;
-//! 2. streams go that were replaced or deleted and could still be brought back;
-//! 3. checkpoints go, oldest first: all but the newest of each stream, and never one that is pinned or has a label;
-//! 4. the log goes, as far as checkpoints cover it: first of streams that were replaced, then of the longest;
-//! 5. key pages go that nothing sees any more, now that old checkpoints are gone.
+//! 2. what was set aside as damaged goes, oldest first: what was whole in it has been taken out;
+//! 3. streams go that were replaced or deleted and could still be brought back;
+//! 4. checkpoints go, oldest first: all but the newest of each stream, and never one that is pinned or has a label;
+//! 5. the log goes, as far as checkpoints cover it: first of streams that were replaced, then of the longest;
+//! 6. key pages go that nothing sees any more, now that old checkpoints are gone.
 //!
 //! What a stream needs to go on as it is never goes: its newest checkpoint, the log after that, and the states of keys
 //! that either counts on. If that is too much, events are refused until there is room.
 
 use super::Checkpointer;
+use crate::disk::RoomSearch;
 use crate::telemetry;
 use crate::undo::{Retention, Unfinished, clear_dead};
 use std::sync::atomic::Ordering;
@@ -21,6 +23,7 @@ const LOOK_PARTS: u64 = 64;
 /// What may go, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Surplus {
+    Aside,
     Replaced,
     Checkpoints,
     Log,
@@ -30,6 +33,7 @@ enum Surplus {
 impl Surplus {
     fn name(self) -> &'static str {
         match self {
+            Surplus::Aside => "aside",
             Surplus::Replaced => "replaced",
             Surplus::Checkpoints => "checkpoints",
             Surplus::Log => "log",
@@ -39,39 +43,51 @@ impl Surplus {
 }
 
 impl Checkpointer {
-    /// Gives room back if the store is near its bound.
+    /// Gives room back if the store is near its bound. Where the committer found no room though the store is not, as
+    /// others take the disk, only what no stream has any use for goes.
     pub(super) fn relieve(&mut self) -> Result<(), StoreError> {
         let disk = self.storage.disk();
         let is_other = disk.used_bytes.abs_diff(self.relief.used_bytes) > disk.limit_bytes / LOOK_PARTS;
-        if !disk.is_short() || !(is_other || self.relief.is_due) {
+        let is_asked = self.disk.search() == RoomSearch::Asked;
+        if !is_asked && !(disk.is_short() && (is_other || self.relief.is_due)) {
             return Ok(());
         }
         self.relief.is_due = false;
         self.rewrite_loose();
-        for surplus in [Surplus::Replaced, Surplus::Checkpoints, Surplus::Log, Surplus::Pages] {
+        if !disk.is_short() {
+            self.give_up(Surplus::Aside, u64::MAX)?;
+        }
+        for surplus in [Surplus::Aside, Surplus::Replaced, Surplus::Checkpoints, Surplus::Log, Surplus::Pages] {
             let disk = self.storage.disk();
             if !disk.is_short() {
                 break;
             }
-            let gone = match surplus {
-                Surplus::Replaced => u64::from(clear_dead(&*self.storage, Unfinished::Kept, Retention::NONE)?),
-                Surplus::Checkpoints => self.drop_checkpoints(disk.surplus_bytes())?,
-                Surplus::Log => self.trim_by(disk.surplus_bytes())?,
-                Surplus::Pages => self.sweep_pages()?,
-            };
-            if gone > 0 {
-                let what = surplus.name();
-                metrics::counter!(telemetry::DISK_FREED, "what" => what).increment(1);
-                let (used, limit) = (disk.used_bytes, disk.limit_bytes);
-                tracing::warn!(
-                    what,
-                    bytes = gone,
-                    "given up early: the store takes {used} bytes of {limit} (store.disk)"
-                );
-                self.rewrite_loose();
-            }
+            self.give_up(surplus, disk.surplus_bytes())?;
         }
         self.relief.used_bytes = self.storage.disk().used_bytes;
+        Ok(())
+    }
+
+    /// Gives up so many bytes of what may go, and tells of it.
+    fn give_up(&mut self, surplus: Surplus, bytes: u64) -> Result<(), StoreError> {
+        let gone = match surplus {
+            Surplus::Aside => self.storage.delete_set_aside(bytes),
+            Surplus::Replaced => u64::from(clear_dead(&*self.storage, Unfinished::Kept, Retention::NONE)?),
+            Surplus::Checkpoints => self.drop_checkpoints(bytes)?,
+            Surplus::Log => self.trim_by(bytes)?,
+            Surplus::Pages => self.sweep_pages()?,
+        };
+        if gone > 0 {
+            let (what, disk) = (surplus.name(), self.storage.disk());
+            metrics::counter!(telemetry::DISK_FREED, "what" => what).increment(1);
+            let (used, limit) = (disk.used_bytes, disk.limit_bytes);
+            let why = match bytes {
+                u64::MAX => "others take the disk".to_owned(),
+                _ => format!("the store takes {used} bytes of {limit} (store.disk)"),
+            };
+            tracing::warn!(what, bytes = gone, "given up early: {why}");
+            self.rewrite_loose();
+        }
         Ok(())
     }
 

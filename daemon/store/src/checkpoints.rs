@@ -131,7 +131,7 @@ impl Checkpoints {
     /// # Errors
     /// The directory cannot be read, or holds checkpoints of another format.
     pub(crate) fn open(
-        opening: &CarefulOpening<'_>,
+        opening: &CarefulOpening,
         generations: u32,
         registry: Arc<Registry>,
     ) -> Result<(Checkpoints, Option<PathBuf>), StoreError> {

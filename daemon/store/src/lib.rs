@@ -42,6 +42,7 @@ mod registry;
 mod rewriting;
 mod room;
 mod salvage;
+mod set_aside;
 mod sled_file;
 mod store;
 mod stream_pages;

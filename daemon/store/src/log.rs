@@ -64,7 +64,7 @@ impl Log {
     /// # Errors
     /// The directory cannot be read, or holds a log of another format.
     pub(crate) fn open(
-        opening: &CarefulOpening<'_>,
+        opening: &CarefulOpening,
         registry: Arc<Registry>,
     ) -> Result<(Log, Option<PathBuf>), StoreError> {
         let (database, aside) = opening.open(&FORM)?;
@@ -191,7 +191,8 @@ impl Log {
     }
 
     /// Deletes groups at the beginning of a stream, only such before `before_offset`, until `bytes` bytes are deleted.
-    /// Returns how many bytes that were, and adds them to the stream's entry.
+    /// Returns how many bytes that were, and adds them to the stream's entry. What was said to be deleted before, and
+    /// is there still as a crash came between, is not counted again.
     ///
     /// # Errors
     /// The database refuses.
@@ -204,10 +205,13 @@ impl Log {
                 end = k.last_chunk::<8>().map_or(0, |offset| u64::from_be_bytes(*offset));
                 break;
             }
-            gone += v.len().saturating_sub(HEADER_BYTES) as u64;
+            let at = k.get(4..KEY_BYTES).and_then(<[u8]>::first_chunk).map_or(0, |at| u64::from_be_bytes(*at));
+            if at >= entry.trimmed_before {
+                gone += v.len().saturating_sub(HEADER_BYTES) as u64;
+            }
             keys.push(k);
         }
-        if gone > 0 {
+        if !keys.is_empty() {
             // said first: what was deleted on purpose is never taken for lost
             entry.trimmed_before = entry.trimmed_before.max(end);
             entry.trimmed_bytes += gone;

@@ -1,31 +1,31 @@
 //! A careful opening of a database that may be damaged: it is looked through first, opened with panics caught, and set
 //! aside if that fails, so that a start neither panics nor needs a person to delete a file.
 
-use crate::database::{Database, Form, sync_dir};
+use crate::database::{Database, Form};
 use crate::error::StoreError;
 use crate::finding::{Findings, Severity};
 use crate::progress::Progress;
+use crate::set_aside::SetAside;
 use crate::sled_file::{self, FileFault};
 use std::fs::File;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The beginning of the names of directories that hold what was set aside.
-pub(crate) const ASIDE: &str = "damaged-";
 /// Bytes that must fit on the disk before a database is said to be damaged: a full disk looks much the same.
 const PROBE_BYTES: usize = 1 << 20;
 
 /// Where databases are opened.
-pub(crate) struct CarefulOpening<'a> {
-    pub dir: &'a Path,
-    pub findings: &'a Findings,
-    pub progress: &'a Arc<Progress>,
+#[derive(Debug)]
+pub(crate) struct CarefulOpening {
+    pub dir: PathBuf,
+    pub findings: Arc<Findings>,
+    pub progress: Arc<Progress>,
+    pub aside: Arc<SetAside>,
 }
 
-impl CarefulOpening<'_> {
+impl CarefulOpening {
     /// Opens a database. If it is damaged, it is set aside and a new one is made; the second value is where the old one
     /// is then.
     ///
@@ -53,7 +53,7 @@ impl CarefulOpening<'_> {
             };
         }
         self.probe()?;
-        let aside = self.set_aside(form.name)?;
+        let aside = self.aside.take(form.name)?;
         let what = format!("it is damaged ({why}); it was set aside as {} and is made anew", aside.display());
         self.findings.add(Severity::Mended, form.name, None, what);
         self.progress.forget_size(form.place);
@@ -122,20 +122,6 @@ impl CarefulOpening<'_> {
         });
         let _ = std::fs::remove_file(&path);
         written.map_err(StoreError::io("cannot write to the data directory (is the disk full?)", &path))
-    }
-
-    /// Moves a database out of the way.
-    pub fn set_aside(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let us = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64);
-        let time: String = surmise_event::format_time(us).chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-        let aside = (0..).map(|n| self.dir.join(format!("{ASIDE}{time}-{n}"))).find(|path| !path.exists());
-        let aside = aside.unwrap_or_else(|| self.dir.join(ASIDE));
-        std::fs::create_dir_all(&aside).map_err(StoreError::io("cannot make", &aside))?;
-        let (from, to) = (self.dir.join(name), aside.join(name));
-        std::fs::rename(&from, &to).map_err(StoreError::io("cannot set aside", &from))?;
-        sync_dir(&aside)?;
-        sync_dir(self.dir)?;
-        Ok(to)
     }
 }
 

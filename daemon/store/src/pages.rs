@@ -33,7 +33,6 @@ use crate::finding::{Findings, Severity};
 use crate::identity::StreamId;
 use crate::opening::CarefulOpening;
 use crate::page_trees::{FORM, PageTrees};
-use crate::progress::Progress;
 use crate::registry::Registry;
 use crate::rewriting::Looseness;
 use crate::room;
@@ -54,8 +53,8 @@ pub struct KeyPages {
     pub writes: AtomicU64,
     registry: Arc<Registry>,
     findings: Arc<Findings>,
-    /// Where the length of the file is noted; a database that nothing is resumed from is opened without care.
-    progress: Option<Arc<Progress>>,
+    /// A database that nothing is resumed from is opened without care.
+    care: Option<CarefulOpening>,
 }
 
 impl KeyPages {
@@ -64,11 +63,11 @@ impl KeyPages {
         path: &Path,
         registry: Arc<Registry>,
         findings: Arc<Findings>,
-        progress: Option<Arc<Progress>>,
+        care: Option<CarefulOpening>,
     ) -> KeyPages {
         let (reads, writes) = (AtomicU64::new(0), AtomicU64::new(0));
         let (path, trees, opening) = (path.into(), OnceLock::new(), Mutex::new(()));
-        KeyPages { path, trees, opening, reads, writes, registry, findings, progress }
+        KeyPages { path, trees, opening, reads, writes, registry, findings, care }
     }
 
     /// The database, if it exists.
@@ -97,24 +96,26 @@ impl KeyPages {
 
     /// Opens the database. A damaged one is set aside, and so is one of the format before: the log makes it anew.
     fn database(&self) -> Result<Database, StoreError> {
-        let (Some(dir), Some(progress)) = (self.path.parent(), &self.progress) else {
+        let Some(opening) = &self.care else {
             return Database::open(&self.path, &FORM, None);
         };
-        let opening = CarefulOpening { dir, findings: &self.findings, progress };
-        let (database, _) = opening.open(&FORM)?;
+        let (database, aside) = opening.open(&FORM)?;
+        // the log makes states of keys anew
+        aside.map_or(Ok(()), |aside| opening.aside.set_done(&aside))?;
         if !database.is_older {
             database.rewrite_and_tell(Looseness::AT_START, &self.findings);
             return Ok(database);
         }
         drop(database);
-        let aside = opening.set_aside(FORM.name)?;
+        let aside = opening.aside.take(FORM.name)?;
+        opening.aside.set_done(&aside)?;
         let what = format!(
             "states of keys of the format before were set aside as {}; the log makes them anew",
             aside.display()
         );
         self.findings.add(Severity::Note, FORM.name, None, what);
-        progress.forget_size(FORM.place);
-        Database::open(&self.path, &FORM, Some(progress.clone()))
+        opening.progress.forget_size(FORM.place);
+        Database::open(&self.path, &FORM, Some(opening.progress.clone()))
     }
 
     /// Makes every page that was written durable.

@@ -126,10 +126,12 @@ impl Registry {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             let mut entry = entry.clone();
             if let Some(known) = known.get(&entry.number) {
-                // whoever writes a copy that he read before a stream went does not bring it back
+                // whoever writes a copy that he read before a stream, or a part of it, went does not bring it back
                 entry.deleted |= known.entry.deleted;
                 entry.cleared |= known.entry.cleared;
                 entry.pending &= known.entry.pending;
+                entry.trimmed_before = entry.trimmed_before.max(known.entry.trimmed_before);
+                entry.trimmed_bytes = entry.trimmed_bytes.max(known.entry.trimmed_bytes);
             }
             if known.get(&entry.number).is_none_or(|known| known.entry != entry) {
                 let write = self.next_write();

@@ -131,8 +131,6 @@ pub(crate) fn left_out_words(from: u64) -> String {
 pub(crate) fn log(aside: &Path, log: &Log, progress: &Progress, findings: &Findings) -> Result<(), StoreError> {
     let mut contents = LogContents::read(aside)?;
     let left_out = contents.leave_out_unfinished(|id| progress.of(id.number, id.epoch))?;
-    let trimmed: BTreeMap<StreamId, u64> =
-        contents.entries.entries.iter().map(|(_, entry)| (entry.id(), entry.trimmed_before)).collect();
     log.registry.merge(contents.entries);
     for (id, from) in left_out {
         let entry = log.registry.entry(id.number);
@@ -140,7 +138,8 @@ pub(crate) fn log(aside: &Path, log: &Log, progress: &Progress, findings: &Findi
     }
     let mut taken = 0u64;
     for (id, groups) in &contents.groups {
-        let from = trimmed.get(id).copied().unwrap_or(0);
+        // whatever copy of the entry says it: what lost its end may have lost its own, and still has what was deleted
+        let from = log.registry.entry(id.number).map_or(0, |entry| entry.trimmed_before);
         let mut batch = sled::Batch::default();
         for (n, (at, pieces)) in groups.range(from..).enumerate() {
             for (piece, found) in pieces {

@@ -12,13 +12,14 @@ use crate::identity::StreamId;
 use crate::lock::DirLock;
 use crate::log::{Log, ProducerMark};
 use crate::older;
-use crate::opening::{ASIDE, CarefulOpening};
+use crate::opening::CarefulOpening;
 use crate::pages::KeyPages;
 use crate::progress::{self, Progress};
 use crate::registry::{self, Registry};
 use crate::rewriting::{self, Looseness};
 use crate::room::DiskRoom;
 use crate::salvage;
+use crate::set_aside::{ASIDE, SetAside};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub struct Store {
     pub disk: DiskRoom,
     pub(crate) registry: Arc<Registry>,
     progress: Arc<Progress>,
+    pub(crate) aside: Arc<SetAside>,
     // declared last, so that the lock is given back after the databases are closed
     _lock: DirLock,
 }
@@ -61,10 +63,16 @@ impl Store {
         for name in rewriting::DATABASES {
             rewriting::finish(dir, name, &findings)?;
         }
-        let opening = CarefulOpening { dir, findings: &findings, progress: &progress };
+        let aside = Arc::new(SetAside::of(dir));
+        let opening = CarefulOpening {
+            dir: dir.into(),
+            findings: findings.clone(),
+            progress: progress.clone(),
+            aside: aside.clone(),
+        };
         let log = open_log(&opening, &registry)?;
         let checkpoints = open_checkpoints(&opening, generations, &registry)?;
-        let pages = KeyPages::new(&dir.join("keys"), registry.clone(), findings.clone(), Some(progress.clone()));
+        let pages = KeyPages::new(&dir.join("keys"), registry.clone(), findings.clone(), Some(opening));
         // every copy is whole again before anything is written
         registry.settle()?;
         log.settle()?;
@@ -75,9 +83,11 @@ impl Store {
         format::write(dir)?;
         note_unknown_files(dir, &findings);
         database::sync_dir(dir)?;
+        // sled has written to what it was to tell of producers
+        aside.count();
         let audit = AuditLog::new(dir);
         let disk = DiskRoom::default();
-        Ok(Store { disk, log, checkpoints, pages, audit, registry, progress, findings, _lock: lock })
+        Ok(Store { disk, log, checkpoints, pages, audit, registry, progress, aside, findings, _lock: lock })
     }
 
     /// Makes new streams, groups and marks durable, all of them together, and notes how far the streams are. `time_us`,
@@ -102,10 +112,16 @@ impl Store {
             .note(groups.iter().map(|group| (group.stream, epoch(group.stream), group.first_offset + group.span)))
     }
 
-    /// Bytes that the disk keeps for the databases: log, checkpoints and key pages.
+    /// Bytes that the disk keeps for the databases: log, checkpoints, key pages, and what was set aside and may go.
     pub fn disk_bytes(&self) -> u64 {
         let [log, checkpoints] = [&self.log.database, &self.checkpoints.database].map(Database::allocated_bytes);
-        log + checkpoints + self.pages.allocated_bytes()
+        log + checkpoints + self.pages.allocated_bytes() + self.aside.bytes()
+    }
+
+    /// Deletes the oldest of what was set aside as damaged and may go, until so many bytes are gone. Returns how many
+    /// that were.
+    pub fn delete_set_aside(&self, bytes: u64) -> u64 {
+        self.aside.delete_oldest(bytes)
     }
 
     /// Rewrites databases whose files are larger than that, each while what uses it waits. Returns the bytes that the
@@ -181,10 +197,11 @@ impl Store {
 }
 
 /// Opens the log. Of one that was damaged, what is whole is taken over; one of the format before is converted.
-fn open_log(opening: &CarefulOpening<'_>, registry: &Arc<Registry>) -> Result<Log, StoreError> {
+fn open_log(opening: &CarefulOpening, registry: &Arc<Registry>) -> Result<Log, StoreError> {
     let (log, aside) = Log::open(opening, registry.clone())?;
     if let Some(aside) = aside {
-        salvage::log(&aside, &log, opening.progress, opening.findings)?;
+        salvage::log(&aside, &log, &opening.progress, &opening.findings)?;
+        opening.aside.set_done(&aside)?;
     }
     if log.database.is_older {
         older::convert_log(&log)?;
@@ -195,18 +212,19 @@ fn open_log(opening: &CarefulOpening<'_>, registry: &Arc<Registry>) -> Result<Lo
 
 /// Opens the checkpoints in the same way.
 fn open_checkpoints(
-    opening: &CarefulOpening<'_>,
+    opening: &CarefulOpening,
     generations: u32,
     registry: &Arc<Registry>,
 ) -> Result<Checkpoints, StoreError> {
     let (checkpoints, aside) = Checkpoints::open(opening, generations, registry.clone())?;
     if let Some(aside) = aside {
-        salvage::checkpoints(&aside, &checkpoints, generations.max(1) as usize, opening.findings)?;
+        salvage::checkpoints(&aside, &checkpoints, generations.max(1) as usize, &opening.findings)?;
+        opening.aside.set_done(&aside)?;
     }
     if checkpoints.database.is_older {
         older::convert_checkpoints(&checkpoints)?;
     }
-    checkpoints.read_manifests(opening.findings)?;
+    checkpoints.read_manifests(&opening.findings)?;
     Ok(checkpoints)
 }
 

@@ -24,8 +24,9 @@ const GLANCES: u32 = 15;
 const FILL_SECONDS_MAX: f64 = 30.0;
 /// Records of each stream, over and over.
 const RECORDS: usize = 50_000;
-/// What all files of the daemon may take.
-const DISK_MIB: u32 = 256;
+/// What all files of the daemon may take: three generations of checkpoints hold back the log of half a minute, and a
+/// copy that is rewritten needs as much again.
+const DISK_MIB: u32 = 512;
 
 /// Bounds that a short run reaches, so that what grows after it grows for ever.
 fn small() -> String {

@@ -270,11 +270,12 @@ impl World {
             0..=3 => self.storage.set_next_write(NextWrite::Fails),
             4..=6 => self.storage.set_next_write(NextWrite::FailsAfterwards),
             7..=9 => self.storage.set_next_write(NextWrite::Torn),
-            10 => {
-                self.storage.set_full(true);
-                self.happened.full_disks += 1;
+            10 => self.storage.set_full(true),
+            11..=14 => {
+                // room was searched for in vain
+                self.happened.full_disks += u64::from(process.disk.is_full());
+                self.storage.set_full(false);
             }
-            11..=14 => self.storage.set_full(false),
             15 | 16 => {
                 self.storage.set_unreadable(false);
                 self.unreadable = false;
