@@ -1,6 +1,6 @@
 //! The times of a stream's events beside the daemon's clock.
 
-use surmise_event::Record;
+use surmise_event::{Data, Record};
 use surmise_store::bytes::{Cursor, Damaged, put_varint};
 
 /// How long it is remembered, at the least, that events came faster than their times tell, in microseconds of the
@@ -33,8 +33,11 @@ struct Pace {
 }
 
 impl EventTimes {
-    /// Notes an event.
+    /// Notes an event. What people say of incidents is none: it says nothing of when events come.
     pub fn note(&mut self, record: &Record) {
+        if matches!(record.data, Data::Feedback(_)) {
+            return;
+        }
         let Some(time_us) = record.time_us.or(record.arrival_us) else {
             self.latest_us = None;
             return;
@@ -110,6 +113,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use surmise_event::{Feedback, FeedbackVerdict};
 
     const SECOND_US: i64 = 1_000_000;
 
@@ -137,6 +141,17 @@ mod tests {
         // what then goes on as it comes is late at once when it stops, a while later
         (1..=1_300).for_each(|n| note(&mut times, 86_400 + n, 1_000_000_000 + n));
         assert_eq!(late(&times, 60), 60);
+    }
+
+    #[test]
+    fn what_is_said_of_incidents_moves_no_clock() {
+        let mut times = EventTimes::default();
+        (0..100).for_each(|n| note(&mut times, n, 1_000_000_000));
+        let before = times.clone();
+        let said = Feedback { offset: 7, verdict: Some(FeedbackVerdict::Bad), label: None, incarnation: None };
+        let arrival_us = Some(1_000_000_500 * SECOND_US);
+        times.note(&Record { arrival_us, data: Data::Feedback(Box::new(said)), ..Record::default() });
+        assert_eq!(times, before);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::lifecycle::Lifecycle;
 use super::owned_stream::OwnedStream;
 use super::replies::ReplyWriter;
 use super::surroundings::{PagesFailed, Surroundings};
+use crate::clock::Moment;
 use crate::inbox::{InboxEvent, ReplyOptions};
 use crate::journey::JourneyEnd;
 use crate::refusals::count_refused;
@@ -12,7 +13,7 @@ use crate::ticket::{ChunkCounts, Pending};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use surmise_event::{Refusal, RefusalCode};
+use surmise_event::{Data, Refusal, RefusalCode};
 use surmise_stopwatch::{StageTimes, measure};
 
 /// Of how many events one is measured.
@@ -39,6 +40,7 @@ impl OwnedStream {
         let mut counts = ChunkCounts::default();
         let mut past = self.view.past.batch(around.now.wall_us);
         let view = self.view.clone();
+        let mut has_events = false;
         let mut replies = ReplyWriter::new(options, &view, pending.outbox().clone(), around.services);
         for (index, event) in events.iter().enumerate() {
             let applied = match pending.journey_of(index) {
@@ -49,6 +51,7 @@ impl OwnedStream {
             match applied {
                 Ok(Applied::Observed(outcome)) => {
                     counts.accepted += 1;
+                    has_events |= !matches!(event.record.data, Data::Feedback(_));
                     past.add(&event.record, &outcome);
                     counts.high = counts.high.max(event.seq);
                     self.metrics.record_outcome(&outcome, &view, counts.accepted);
@@ -68,10 +71,9 @@ impl OwnedStream {
         replies.finish();
         pending.mark_learnt(counts);
         if counts.accepted > 0 {
-            if self.silence.told.take().is_some() {
-                self.view.past.incidents.end_overdue();
+            if has_events {
+                self.end_silence(around.now);
             }
-            self.silence.end(around.now);
             self.view.past.add(around.now.wall_us, past, self.lifecycle.state().map(|state| &state.learner));
         }
         self.checkpoints.count(counts.accepted);
@@ -80,6 +82,14 @@ impl OwnedStream {
             self.metrics.record_batch(&counts, options.listener, &view, &state.learner);
         }
         counts.accepted
+    }
+
+    /// Notes that an event has come. What people say of incidents is none.
+    fn end_silence(&mut self, now: Moment) {
+        if self.silence.told {
+            self.view.past.incidents.end_overdue();
+        }
+        self.silence.end(now);
     }
 
     /// Whether the next event is one of those whose time is measured.

@@ -7,14 +7,14 @@ use std::time::Duration;
 pub(super) struct Silence {
     /// When the latest event was learnt.
     pub(super) since: Duration,
-    /// The offset of the event that was told to be overdue.
-    pub(super) told: Option<u64>,
+    /// Whether the next event was told to be overdue.
+    pub(super) told: bool,
 }
 
 impl Silence {
     /// The silence of a stream that comes into memory now.
     pub fn new(now: Moment) -> Silence {
-        Silence { since: now.uptime, told: None }
+        Silence { since: now.uptime, told: false }
     }
 
     /// Notes that events were learnt.

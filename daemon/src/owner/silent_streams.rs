@@ -32,13 +32,13 @@ impl OwnedStream {
     /// came faster than their times tell, it first stands still until the daemon's has caught up.
     fn tell_overdue(&mut self, now: Moment) {
         let Some(state) = self.lifecycle.state() else { return };
-        if self.silence.told == Some(state.learner.offset()) {
+        if self.silence.told {
             return;
         }
         let silent_us = i64::try_from(now.since(self.silence.since).as_micros()).unwrap_or(i64::MAX);
         let Some(clock_us) = state.counters.times.clock_us(silent_us) else { return };
         if let Some(alarm) = state.learner.overdue(clock_us) {
-            self.silence.told = Some(state.learner.offset());
+            self.silence.told = true;
             self.view.tell_alarm(AlarmEvent::overdue(&self.view.name, alarm, Some(now.wall_us)));
         }
     }
