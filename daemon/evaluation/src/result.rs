@@ -124,7 +124,8 @@ pub struct FieldResult {
     /// Numbers: mean squared error over all steps of the forecasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_mse: Option<f64>,
-    /// How forecasts were made: `learnt`, by a forecast of its own for each lead, or `rolled`, step by step.
+    /// How forecasts were made: `learnt`, by a forecast of its own for each lead, or `rolled`, step by step: numbers
+    /// are drawn, and of symbols the likeliest is fed back in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub horizon_method: Option<&'static str>,
     /// Numbers: mean absolute error of the median over all steps.

@@ -168,8 +168,8 @@ pub struct Options {
     /// The field that is predicted given all others of the same event, and alone is scored: supervised use. `None`
     /// predicts and scores every field.
     pub target: Option<String>,
-    /// How many events ahead forecasts of numbers are learnt directly, lead by lead (PREDICTOR §9); 0 rolls forecasts
-    /// out instead.
+    /// How many events ahead forecasts of numbers are learnt directly, lead by lead (PREDICTOR §9); with 0 they
+    /// are drawn as paths instead.
     pub horizon: u32,
     /// Chunks of events that a network's update waits before it takes effect, at most [`DELAY_CHUNKS_MAX`]. Other
     /// threads may compute gradients meanwhile. What is learnt depends on this number, but not on what computes the

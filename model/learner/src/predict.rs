@@ -55,9 +55,9 @@ impl Learner {
     /// What is expected of the next `horizon` events of a key, each given that those before it are as expected.
     ///
     /// Numbers whose leads are learnt directly ([`Options::horizon`](crate::Options::horizon)) take what was learnt,
-    /// with its whole distribution; everything else is rolled out (PREDICTOR §9). Gaps after the first step are among
-    /// their likeliest bins. The list is shorter if the key's end becomes likeliest, and empty if the key's state lies
-    /// in the store and cannot be read.
+    /// with its whole distribution; other numbers are drawn as paths, and everything else is rolled out (PREDICTOR §9).
+    /// Gaps after the first step are among their likeliest bins. The list is shorter if the key's end becomes
+    /// likeliest, and empty if the key's state lies in the store and cannot be read.
     pub fn forecast(&self, key: Option<&str>, horizon: usize, top: usize) -> Vec<Prediction> {
         let Some(state) = self.key_state(key) else { return Vec::new() };
         let model = self.models.numbers.as_ref().map(NumberFields::ask);

@@ -9,6 +9,7 @@ use crate::log_level::LogLevel;
 use crate::options::{Given, NumberAblation};
 use crate::point_masses::{Odds, ValueTable};
 use crate::profile::Hours;
+use crate::range::ValueRange;
 use crate::rls::LeastSquares;
 use crate::siblings::Siblings;
 use crate::smooth::SmoothingErrors;
@@ -54,6 +55,7 @@ const FIRST_PRIOR: u32 = 16;
 pub(crate) struct NumberColumn {
     pub(crate) ablation: NumberAblation,
     pub(crate) units: ColumnUnits,
+    pub(crate) range: ValueRange,
     /// By [`Regime`].
     scales: [ErrorScales; 2],
     shares: [ValueShare<LANES>; 2],
@@ -126,6 +128,7 @@ impl NumberColumn {
         Self {
             ablation,
             units: ColumnUnits::new(),
+            range: ValueRange::new(),
             scales: [scales.clone(), scales],
             shares: [share, first_share],
             calibrators: [calibrator.clone(), calibrator],
@@ -289,13 +292,14 @@ impl NumberColumn {
     }
 
     /// Exchanges with another record of the column what belongs to the column whatever its values are: the weights of
-    /// all mixtures, whose bounds speak of all values, and how often values are missing.
+    /// all mixtures, whose bounds speak of all values, how often values are missing, and their range.
     pub(crate) fn exchange_line(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.shares, &mut other.shares);
         std::mem::swap(&mut self.point_shares, &mut other.point_shares);
         std::mem::swap(&mut self.conditional_share, &mut other.conditional_share);
         std::mem::swap(&mut self.points, &mut other.points);
         std::mem::swap(&mut self.there, &mut other.there);
+        std::mem::swap(&mut self.range, &mut other.range);
         for (calibrator, other) in self.calibrators.iter_mut().zip(&mut other.calibrators) {
             calibrator.exchange_share(other);
         }
@@ -350,6 +354,7 @@ impl NumberColumn {
         s.u32("regime", &mut self.regime)?;
         s.u32("learnt", &mut self.learnt)?;
         self.units.persist(s)?;
+        self.range.persist(s)?;
         for i in 0..2 {
             s.f64s_fixed("sigma", &mut self.scales[i].mean[..DENSITY_EXPERTS])?;
             s.u32("sigma_n", &mut self.scales[i].seen)?;

@@ -38,6 +38,7 @@
 //! | `places` | where values lie among those before them, of a column that is not predicted |
 //! | `rls`, `relations`, `siblings`, `partners` | regressions: on all columns' past, on one event, on few of many |
 //! | `profile`, `season`, `period` | the usual day; sampling interval, records of past days; periods without times |
+//! | `range` | the least and the largest value, and whether they are bounds |
 //! | `plateau` | the mean since the level of a column last moved |
 //! | `smooth` | averages, trends, the mean rise of a counter |
 //! | `t3`, `density` | Student's t, the logarithmic density and the background |
@@ -89,6 +90,7 @@ mod places;
 mod plateau;
 mod point_masses;
 mod profile;
+mod range;
 mod regimes;
 mod relations;
 mod rls;

@@ -63,10 +63,10 @@ pub struct NumberOptions {
     /// Rows that a key remembers at most for yesterday and a week ago (a row is 8 bytes a column). A day that has more
     /// samples than this is not looked for.
     pub season_rows: usize,
-    /// Events ahead that are learnt directly; 0: none, forecasts are rolled. Costs a roll-out of so many events with
+    /// Events ahead that are learnt directly; 0: none, paths are drawn. Costs a roll-out of so many events with
     /// every event, about 8 kB a column and step, and for each key 56 bytes a column and step squared. That is kept for
-    /// as many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); further keys are rolled until they
-    /// get their turn. More than 4,096 steps times columns are rolled all the same.
+    /// as many keys as fit into 64 MiB, at most 1,024 (24 steps, 7 columns: 215); for further keys
+    /// paths are drawn until they get their turn, and for more than 4,096 steps times columns always.
     pub horizon: usize,
     /// What is left out.
     pub ablation: NumberAblation,

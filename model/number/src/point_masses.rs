@@ -149,18 +149,6 @@ impl ValueTable {
         })
     }
 
-    /// The least value that as large a part of what is remembered does not exceed; none where nothing is.
-    pub(crate) fn quantile(&self, level: f64) -> Option<f64> {
-        let mut spikes: Vec<(f64, f64)> = self.spikes(None).collect();
-        spikes.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut sum = 0.0;
-        let found = spikes.iter().find(|(_, mass)| {
-            sum += mass;
-            sum >= level
-        });
-        found.or(spikes.last()).map(|(value, _)| *value)
-    }
-
     /// P(a value below `x` | remembered): by counts alone, and by counts after the slot `before`.
     pub(crate) fn below(&self, x: f64, before: Option<usize>) -> (f64, f64) {
         if self.values.is_empty() {

@@ -39,6 +39,7 @@ impl NumberColumn {
     /// Takes the value into units and logarithm; `previous` is the key's one before. Returns how the units changed.
     pub(crate) fn learn_value(&mut self, y: f64, previous: Option<f64>) -> Rebase {
         self.learnt = self.learnt.saturating_add(1);
+        self.range.learn(y, previous);
         if self.is_return(y) {
             self.exchange();
             return Rebase::Resumed;

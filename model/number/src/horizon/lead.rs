@@ -174,6 +174,8 @@ const SQUARE: RunningMean = RunningMean::new(0.002);
 const SQUARE_MIN: f64 = 1e-200;
 /// Mean size of the answer's errors.
 const SIZE: RunningMean = RunningMean::clipped(0.01, 8.0);
+/// A size counts as at most eight times the mean one, or so large a part of the least of the latest three.
+const LASTING_PART: f64 = 0.01;
 /// Steps of the quantiles of errors, over four.
 const MARK: RunningMean = RunningMean::new(0.005);
 /// Levels whose errors are followed.
@@ -202,6 +204,8 @@ pub(crate) struct LeadModel {
     mixtures: [PointMixture<LEAD_EXPERTS>; 2],
     /// Mean size of the answer's errors in the column's own units, and how many there were.
     size: f64,
+    /// The latest two, newest first.
+    latest: [f64; 2],
     seen: u32,
     /// Quantiles of errors in units of `size`, at [`LEVELS`].
     marks: [f64; 9],
@@ -221,6 +225,7 @@ impl LeadModel {
             squares: [0.0; 3],
             mixtures,
             size: 0.0,
+            latest: [0.0; 2],
             seen: 0,
             marks: MARKS,
             beyond: control::start(step),
@@ -315,13 +320,12 @@ impl LeadModel {
                 *mark += rate * inner * if error < *mark { p - 1.0 } else { p };
             }
         }
-        // a size of nothing must be able to grow
-        RunningMean { rate_min: self.pace_of_size * SIZE.rate_min, ..SIZE }.learn(
-            &mut self.size,
-            self.seen,
-            error.abs(),
-            0.01 * error.abs(),
-        );
+        // a size of nothing must be able to grow, but not by what comes once
+        let off = error.abs();
+        let lasting = self.latest.iter().fold(off, |least, size| least.min(*size));
+        let size = RunningMean { rate_min: self.pace_of_size * SIZE.rate_min, ..SIZE };
+        size.learn(&mut self.size, self.seen, off, LASTING_PART * lasting);
+        self.latest = [off, self.latest[0]];
         self.seen = self.seen.saturating_add(1);
     }
 
@@ -381,6 +385,7 @@ impl Persist for LeadModel {
         s.f64s_fixed("squares", &mut self.squares)?;
         self.mixtures.iter_mut().try_for_each(|mixture| mixture.persist(s))?;
         s.f64("size", &mut self.size)?;
+        s.f64s_fixed("latest sizes", &mut self.latest)?;
         s.u32("seen", &mut self.seen)?;
         s.f64s_fixed("marks", &mut self.marks)?;
         s.f64s_fixed("beyond", &mut self.beyond)

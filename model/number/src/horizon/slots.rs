@@ -36,7 +36,7 @@ struct SlotContent {
 ///
 /// A key that has no slot gets a free one at its next event, or that of the key whose last event is longest ago, if
 /// that key has been idle or has had its turn (see [`SLOT_IDLE_EVENTS`] and [`SLOT_MIN_EVENTS`]): with more keys than
-/// slots each stays long enough to be learnt from. Forecasts of keys without a slot are rolled out.
+/// slots each stays long enough to be learnt from. Forecasts of keys without a slot are drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct SlotPool {
     slots: Vec<SlotContent>,

@@ -1,23 +1,21 @@
-//! What a key's columns do over the next events: learnt for each lead where that was asked for (see `horizon`),
-//! else rolled out as if each event were as expected.
-//!
-//! Step one is the standing distribution. Further steps feed what was expected back in ([`RolledColumn`] says what that
-//! is, and how wide the steps are).
+//! What a key's columns do over the next events: learnt for each lead where that was asked for (see `horizon`), of
+//! which one input is the model rolled forward as if each event were as expected; else drawn as paths (see `sampled`).
 
 use crate::horizon::lead::{BEFORE, HorizonInputs, ROLLED, SimpleForecasts, USUAL};
 use crate::horizon::models::HorizonOrigin;
 use crate::key_column::KeyColumn;
-use crate::model::rolled::RolledColumn;
 use crate::options::{EventContext, Forecast};
 use crate::season::phase;
 use crate::stages::event::EventScratch;
+use crate::stages::quantiles::Predictive;
 use crate::{NumberKey, NumberModel};
 use std::borrow::Cow;
+use surmise_experts::PointLoss;
 
 impl NumberModel {
     /// The next `horizon` events of `key`, without learning: for each step and column the mean and the quantiles at
     /// `levels`, in the column's units. `ctx` speaks of the first step; symbols are unknown after it. Leads that were
-    /// learnt directly take the place of the roll-out as soon as enough of their truths have come.
+    /// learnt directly take the place of drawn paths as soon as enough of their truths have come.
     pub fn forecast(
         &self,
         key: &NumberKey,
@@ -32,13 +30,13 @@ impl NumberModel {
         if learnt.iter().flatten().all(whole) {
             return learnt.into_iter().map(|row| row.into_iter().flatten().collect()).collect();
         }
-        let mut steps = self.roll(key, ctx, horizon, levels);
-        for (rolled, learnt) in steps.iter_mut().flatten().zip(learnt.iter_mut().flatten()) {
+        let mut steps = self.forecast_paths(key, ctx, horizon, levels);
+        for (drawn, learnt) in steps.iter_mut().flatten().zip(learnt.iter_mut().flatten()) {
             let Some(mut learnt) = learnt.take() else { continue };
             if learnt.quantiles.len() < levels.len() {
-                learnt.quantiles = rolled.quantiles.iter().map(|y| y + learnt.mean - rolled.mean).collect();
+                learnt.quantiles = drawn.quantiles.iter().map(|y| y + learnt.mean - drawn.mean).collect();
             }
-            *rolled = learnt;
+            *drawn = learnt;
         }
         steps
     }
@@ -50,10 +48,10 @@ impl NumberModel {
             let columns = self.columns();
             let values: Vec<Option<f64>> = (0..columns).map(|j| self.event.value(j)).collect();
             horizons.settle_due_forecasts(&pending, &values);
-            let rolled = self.roll(key, &EventContext::default(), horizons.steps(), &[]);
+            let rolled = self.roll(key, horizons.steps());
             let filled: Vec<f64> = (0..columns).map(|j| self.event.filled(j)).collect();
             let origin = HorizonOrigin::new(&filled, phase(key.time_us));
-            let inputs = |h: usize, j: usize| self.horizon_inputs(key, h, j, rolled[h][j].mean);
+            let inputs = |h: usize, j: usize| self.horizon_inputs(key, h, j, rolled[h][j]);
             let simple = |j: usize| self.simple_forecasts(key, j, filled[j]);
             horizons.make_forecasts(&mut pending, &origin, |j| &self.columns[j].units, inputs, simple);
             horizons.put(&key.slot, pending);
@@ -104,8 +102,9 @@ impl NumberModel {
         ])
     }
 
-    /// Rolls the model forward: each event is as expected.
-    fn roll(&self, key: &NumberKey, ctx: &EventContext<'_>, horizon: usize, levels: &[f64]) -> Vec<Vec<Forecast>> {
+    /// Rolls the model forward: each event is as expected, which is the value that is likelier than all others
+    /// together, or else what the stack forecasts. Returns the point forecasts of every step.
+    fn roll(&self, key: &NumberKey, horizon: usize) -> Vec<Vec<f64>> {
         let columns = &self.columns;
         // a key takes a copy only if it is moved on
         let mut key = Cow::Borrowed(key);
@@ -114,16 +113,17 @@ impl NumberModel {
         }
         let mut ahead = self.network.as_ref().map(|network| network.ahead(key.network.as_ref()));
         let mut event = EventScratch::default();
-        let mut steps: Vec<Vec<Forecast>> = Vec::with_capacity(horizon);
-        let mut rolled: Vec<RolledColumn> = (0..columns.len()).map(|_| RolledColumn::new()).collect();
-        let mut ctx = *ctx;
+        let mut steps = Vec::with_capacity(horizon);
         for h in 0..horizon {
-            event.forecast(self.sources(), &key, &ctx, &mut ahead);
-            let step = rolled.iter_mut().enumerate().map(|(j, column)| column.step(&event, columns, j, levels));
-            steps.push(step.collect());
+            event.forecast(self.sources(), &key, &EventContext::default(), &mut ahead);
+            steps.push((0..columns.len()).map(|j| event.point(j, PointLoss::Squared)).collect());
             if h + 1 < horizon {
-                self.move_as_expected(key.to_mut(), &event, |j| rolled[j].expected());
-                ctx = EventContext::default();
+                let expected = |j: usize| {
+                    let likeliest = Predictive::likeliest(event.cdf(columns, j));
+                    likeliest.map_or(event.mean(j), |(value, _)| value)
+                };
+                let expected: Vec<f64> = (0..columns.len()).map(expected).collect();
+                self.move_as_expected(key.to_mut(), &event, |j| expected[j]);
             }
         }
         steps
@@ -131,18 +131,23 @@ impl NumberModel {
 
     /// Moves a key on over an event that was as `expected` of each column.
     fn move_as_expected(&self, key: &mut NumberKey, event: &EventScratch, expected: impl Fn(usize) -> f64) {
-        let season = &self.season;
         for (j, key_column) in key.columns.iter_mut().enumerate().take(self.columns.len()) {
             if event.is_known(j) {
                 let value = Some(expected(j)).filter(|value| !value.is_nan());
                 key_column.push_expected(value, event.mean(j), self.columns[j].units.quantum);
             }
         }
+        self.move_days(key, event, expected);
+    }
+
+    /// Moves a key's record of days on over an event that had these values.
+    pub(super) fn move_days(&self, key: &mut NumberKey, event: &EventScratch, value: impl Fn(usize) -> f64) {
+        let season = &self.season;
         if season.day > 0 && key.ring.epoch == season.epoch {
             if let (Some(before), Some(now)) = (key.time_us, event.time_us()) {
                 key.ring.skip(season.steps(before, now) - 1);
             }
-            let value = |j: usize| if j < self.columns() { expected(j) } else { f64::NAN };
+            let value = |j: usize| if j < self.columns() { value(j) } else { f64::NAN };
             key.ring.push_with(value);
             key.profile.pass(value, season.place(event.time_us()));
         }

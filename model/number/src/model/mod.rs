@@ -2,7 +2,7 @@
 
 mod forecast;
 mod query;
-mod rolled;
+mod sampled;
 
 use crate::NumberKey;
 use crate::column::NumberColumn;

@@ -8,12 +8,13 @@ use crate::relations::Relations;
 use crate::season::{SamplingSeason, phase};
 use crate::stages::column_forecast::{ColumnForecast, ExpertForecasts};
 use crate::stages::conditional::{ConditionalForecast, KnownColumn, SiblingInputs};
-use crate::stages::experts::{DAY, NAMED, STACK};
+use crate::stages::experts::{DAY, NAMED};
 use crate::stages::mixture_cdf::MixtureCdf;
 use crate::stages::network::{LookAhead, NetworkInputs, NetworkPass, NumberNetwork};
 use crate::stages::past::{ColumnPast, Days, Regime};
 use crate::stages::points::PointForecasts;
 use crate::stages::scored::{ColumnOutcome, Scored};
+use crate::units::ColumnUnits;
 use surmise_experts::{ExpertSet, PointLoss};
 use surmise_stopwatch::{EventStage, lap};
 
@@ -176,6 +177,11 @@ impl EventScratch {
         known.is_some_and(|scored| scored.is_settled)
     }
 
+    /// Whether this value would be such a one.
+    pub(crate) fn would_settle(&self, units: &ColumnUnits, column: usize, y: f64) -> bool {
+        self.pasts[column].is_settled(units, y)
+    }
+
     /// Whether a value teaches anything but the experts that foretold it.
     pub(crate) fn is_news(&self, column: usize) -> bool {
         let known = self.outcomes[column].observed();
@@ -207,13 +213,9 @@ impl EventScratch {
         &self.forecasts[column].points
     }
 
-    /// What the stack forecasts of a column before the event, and its scale.
+    /// What the stack forecasts of a column before the event.
     pub(crate) fn mean(&self, column: usize) -> f64 {
         self.forecasts[column].mean
-    }
-
-    pub(crate) fn scale(&self, column: usize) -> f64 {
-        self.forecasts[column].scale[STACK]
     }
 
     /// Whether the key has had a value of a column.
