@@ -97,10 +97,16 @@ impl Alarms {
         }
     }
 
-    /// What a symbol of the event at hand cost in bits, and its number if it came before. What it cost is held against
-    /// the field's long past, and not against what a model that has just become uncertain expected.
+    /// What a symbol of the event at hand cost in bits, and its number if it came before; one that is new costs what it
+    /// costs that something new comes. It is held against the field's long past, and not against what a model that has
+    /// just become uncertain expected.
     pub fn symbol(&mut self, field: usize, bits: f64, known: Option<u64>) {
-        let claim = self.symbol_claim(field, bits, known.is_none());
+        let novel = known.is_none();
+        let claim = self.in_symbols(field, |watch, name, claim| {
+            let priced = watch.price(bits, novel);
+            let over = watch.beyond_usual(priced);
+            watch.observe(over, novel, name, claim);
+        });
         let about = known.filter(|_| claim.kind == AlarmKind::Value);
         self.claim(RespectClaim { about, ..claim }, FIELDS_PART);
     }

@@ -11,6 +11,10 @@ use surmise_state::{Persist, State, StateError};
 const USUAL_RATE: f64 = 1.0 / 1024.0;
 /// Weight of the latest event in the mean excess over sixteen events.
 const RUN_RATE: f64 = 0.0625;
+/// Weight of the latest event in how often a value came for the first time of late.
+const NOVEL_RATE: f64 = 1.0 / 256.0;
+/// The least that this counts as.
+const NOVEL_MIN: f64 = 1.0 / 1_048_576.0;
 /// Bits by which costs vary at the least: half a bit is no anomaly on a field that is predicted well.
 const BITS_FLOOR: f64 = 1.0;
 /// The most bits that one event counts for in what is usual.
@@ -24,11 +28,22 @@ pub(crate) struct SymbolWatch {
     excess: SizeRecord,
     run: SmoothedTail,
     novelties: NoveltyRecord,
+    /// How often a value came for the first time of late.
+    novel: FadingMean,
 }
 
 impl SymbolWatch {
     /// What the respects weigh together: excess, novelty and the run.
     pub(crate) const WEIGHT: f64 = 3.0;
+
+    /// What a value costs as an event: one that came for the first time no more than that something new came, however
+    /// it is told apart from all before it.
+    pub(crate) fn price(&mut self, bits: f64, novel: bool) -> f64 {
+        let share = self.novel.mean();
+        let is_first = self.novel.is_empty();
+        self.novel.add(f64::from(u8::from(novel)), NOVEL_RATE);
+        if novel && !is_first { bits.min(-libm::log2(share.max(NOVEL_MIN))) } else { bits }
+    }
 
     /// What a cost in bits is beyond what is usual of the field, which then moves towards it.
     pub(crate) fn beyond_usual(&mut self, bits: f64) -> f64 {
@@ -64,6 +79,24 @@ impl Persist for SymbolWatch {
         self.usual.persist(s)?;
         self.excess.persist(s)?;
         self.run.persist(s)?;
-        self.novelties.persist(s)
+        self.novelties.persist(s)?;
+        self.novel.persist(s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_new_costs_what_novelty_costs() {
+        let mut ids = SymbolWatch::default();
+        (0..4_380).for_each(|_| assert!(ids.price(0.1, true) <= 0.1));
+        assert_eq!(ids.price(17.0, true), 0.0, "where everything is new, nothing new is dear");
+        let mut levels = SymbolWatch::default();
+        (0..5_000).for_each(|n| assert_eq!(levels.price(0.1, n < 3), if n == 1 || n == 2 { 0.0 } else { 0.1 }));
+        assert!(levels.price(14.0, true) == 14.0 && levels.price(14.0, false) == 14.0);
+        // the second of two in a row is no longer dear
+        assert!(levels.price(14.0, true) < 9.0);
     }
 }

@@ -16,7 +16,7 @@ use crate::surprise::Surprise;
 use crate::vocabulary::Vocabulary;
 use crate::words::PartExpectation;
 use std::f64::consts::LN_2;
-use surmise_event::{AlarmPhase, Event, Expected, FieldOutcome, Outcome, Value};
+use surmise_event::{AlarmKind, AlarmPhase, Event, Expected, FieldOutcome, GAP, Outcome, Value};
 use surmise_symbol::{Excess, SymbolModel};
 
 /// Events that a stream has before anything is kept: hardly an incident begins earlier.
@@ -32,7 +32,8 @@ impl Learner {
         self.scratch.before.begin(may_begin, self.models.fields.len(), gap_us);
     }
 
-    /// Puts the parts of the event into its outcome, the largest excess first, if the event begins an incident.
+    /// Puts the parts of the event into its outcome, if the event begins an incident: the largest excess first, but the
+    /// time since the event before where that is what the incident is about.
     pub(crate) fn tell_parts(&self, event: &Event, out: &mut Outcome) {
         let begins = out.alarm.as_ref().is_some_and(|alarm| alarm.phase == AlarmPhase::Begins);
         if !begins || !self.scratch.before.is_kept {
@@ -58,6 +59,12 @@ impl Learner {
             }
         }
         parts.list.sort_by(|a, b| b.excess_bits.total_cmp(&a.excess_bits));
+        let kind = out.alarm.as_ref().map(|alarm| alarm.kind);
+        if matches!(kind, Some(AlarmKind::Missing | AlarmKind::Rate))
+            && let Some(gap) = parts.list.iter().position(|part| &*part.name == GAP)
+        {
+            parts.list[..=gap].rotate_right(1);
+        }
         out.parts = parts.list;
     }
 
@@ -132,6 +139,7 @@ impl Learner {
         else {
             return;
         };
+        parts.push_silence(self.scratch.line_silence.as_ref().filter(|_| !self.schema.has_gap()));
         let line = &self.scratch.line;
         let (number, known) = (self.scratch.template, lines.template_numbers());
         let asked = LineExpectation::ask((&model.ask(), lines), &before.probe, &before.inputs, known, number);

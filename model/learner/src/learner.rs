@@ -7,6 +7,7 @@ use crate::error::LearnerError;
 use crate::explain::FieldExplanation;
 use crate::field::{FieldModel, Model};
 use crate::keys::{KeyState, Keys};
+use crate::line_gaps::LineSilence;
 use crate::number_fields::NumberFields;
 use crate::open_sessions::OpenSessions;
 use crate::options::{Options, OptionsError};
@@ -18,7 +19,7 @@ use crate::tally::{FieldTally, StreamTally};
 use crate::values::{SideInputs, Values};
 use std::sync::Arc;
 use surmise_alarm::{Alarms, Judgement};
-use surmise_event::{Event, FirstEvents, Limits, Record, Refusal, RefusalCode, Schema};
+use surmise_event::{AlarmKind, Event, FirstEvents, Limits, Record, Refusal, RefusalCode, Schema};
 use surmise_lines::LineOutcome;
 use surmise_network::{JobSink, NoClone};
 use surmise_number::ColumnPlaces;
@@ -146,6 +147,9 @@ pub(crate) struct Scratch {
     pub(crate) line_judgement: Option<Judgement>,
     /// What that is about, where it is something that can come again.
     pub(crate) line_cause: Option<u64>,
+    /// What kind of incident the evidence of the line makes, and the silence before the line, if there was one.
+    pub(crate) line_kind: AlarmKind,
+    pub(crate) line_silence: Option<LineSilence>,
     /// The time that the event's line tells, where it tells one.
     pub(crate) line_time_us: Option<i64>,
     /// The outcome of the event's line; kept for its lists.
@@ -174,6 +178,8 @@ impl Default for Scratch {
             end_name: "end".into(),
             line_judgement: None,
             line_cause: None,
+            line_kind: AlarmKind::Value,
+            line_silence: None,
             line_time_us: None,
             line: LineOutcome::default(),
             rarest_field: None,

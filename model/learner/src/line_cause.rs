@@ -1,6 +1,7 @@
 //! What the evidence of a line is about, by which an incident of lines is known when it comes again.
 
 use crate::seen::FieldSeen;
+use surmise_event::AlarmKind;
 use surmise_lines::{EvidenceSubject, LineModel, LineOutcome, subject_of};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -46,6 +47,17 @@ pub(crate) fn cause_of(
     let known = text.filter(|text| seen.is_some_and(|seen| seen.word(part.slot, text).is_some()));
     let slot = xxh3_64_with_seed(&lines.slot_serial(part.slot)?.to_le_bytes(), SLOT);
     Some(known.map_or(slot, |text| xxh3_64_with_seed(text, slot)))
+}
+
+/// What kind of incident the evidence of a line makes: after a silence that what adds most is about, one of an event
+/// that came late; where the rate of lines is odd, one of that.
+pub(crate) fn kind_of(outcome: &LineOutcome, is_after_silence: bool) -> AlarmKind {
+    let best = outcome.judgement.best.and_then(|best| outcome.evidence.get(best));
+    match best.map(|piece| subject_of(piece.channel)) {
+        Some(EvidenceSubject::Overdue | EvidenceSubject::Stream) if is_after_silence => AlarmKind::Missing,
+        Some(EvidenceSubject::Stream) => AlarmKind::Rate,
+        _ => AlarmKind::Value,
+    }
 }
 
 /// Whether a line adds so much that an incident is to be known by what it is about.

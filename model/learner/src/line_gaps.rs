@@ -11,6 +11,18 @@ const MEMORY_LINES: f64 = 4096.0;
 /// The most that one gap counts in the usual one, as a multiple of it, after so many gaps.
 const GAP_MULTIPLE_MAX: f64 = 32.0;
 const UNBOUNDED_LINES: f64 = 20.0;
+/// A gap of more than so many usual ones is a silence, where no larger share of all was as long.
+const LONG_MULTIPLE: f64 = 16.0;
+const LONG_SHARE_MAX: f64 = 0.001;
+
+/// How much later than the line before a line came, and what was expected, in seconds.
+#[derive(Clone, Debug)]
+pub struct LineSilence {
+    /// The gap in microseconds.
+    pub gap_us: i64,
+    /// What was expected of it.
+    pub expected: Option<Expected>,
+}
 
 /// The gaps between the lines of a stream, counted by the bins of `gap.rs`; old ones are forgotten.
 ///
@@ -77,6 +89,19 @@ impl LineGaps {
         self.usual_us += (gap_us.min(most) - self.usual_us) / self.gaps;
     }
 
+    /// The silence before a line of this time, if it comes so much later than the line before as hardly one does. To be
+    /// asked before the line is [observed](Self::observe).
+    pub fn silence(&self, time_us: Option<i64>) -> Option<LineSilence> {
+        let gap_us = self.clock.since(time_us?)?;
+        if self.gaps <= UNBOUNDED_LINES || gap_us as f64 <= LONG_MULTIPLE * self.usual_us {
+            return None;
+        }
+        // lines of one second come at once, and then for a second none does
+        let as_long = &self.counts[gap::bin(gap_us).min(gap::FIRST - 1) as usize..];
+        let is_rare = as_long.iter().sum::<f64>() <= LONG_SHARE_MAX * self.counts.iter().sum::<f64>();
+        is_rare.then(|| LineSilence { gap_us, expected: self.expected() })
+    }
+
     /// The usual time between lines, in seconds; `None` as long as no two lines told their times.
     pub fn usual_seconds(&self) -> Option<f64> {
         (self.gaps > 0.0).then_some(self.usual_us * 1e-6)
@@ -108,6 +133,21 @@ mod tests {
             Some(Expected::Number { mean, .. }) => mean,
             other => panic!("a gap is a number: {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_silence_is_told_from_a_usual_gap() {
+        let mut gaps = LineGaps::default();
+        (0..100).for_each(|i| gaps.observe(Some(i * 2_000_000)));
+        let silence = |gaps: &LineGaps, time_us| gaps.silence(time_us).map(|silence| silence.gap_us);
+        assert_eq!(silence(&gaps, Some(99 * 2_000_000 + 5_000_000)), None);
+        assert_eq!(silence(&gaps, Some(99 * 2_000_000 + 900_000_000)), Some(900_000_000));
+        assert_eq!((silence(&gaps, Some(5)), silence(&gaps, None)), (None, None));
+        // thirty lines of each second: its end is no silence
+        let mut gaps = LineGaps::default();
+        (0..3000).for_each(|i| gaps.observe(Some(i / 30 * 1_000_000)));
+        assert_eq!(silence(&gaps, Some(100 * 1_000_000)), None);
+        assert_eq!(silence(&gaps, Some(160 * 1_000_000)), Some(61_000_000));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The parts of a line: its template, and what stands in each slot (PREDICTOR §10).
 
 use crate::expected::symbols;
-use crate::parts::{KeptParts, LISTED, largest_share};
+use crate::line_gaps::LineSilence;
+use crate::parts::{KeptParts, LISTED, gap_text, largest_share};
 use crate::seen::FieldSeen;
 use crate::surprise::Surprise;
 use crate::values::SideInputs;
 use crate::words::PartExpectation;
 use std::f64::consts::LN_2;
 use std::sync::Arc;
-use surmise_event::Expected;
+use surmise_event::{Expected, GAP};
 use surmise_lines::{LikelyValue, LineModel, LineOutcome, SlotSummary};
 use surmise_symbol::{Excess, Probe, SymbolModel};
 
@@ -75,6 +76,13 @@ impl KeptParts {
             let text = lines.part_text(line, part.part);
             self.last_was_seen(seen.zip(text).and_then(|(seen, text)| seen.word(part.slot, text)));
         }
+    }
+
+    /// Adds the silence before a line, if there was one. The times of lines are not scored: it costs nothing.
+    pub(crate) fn push_silence(&mut self, silence: Option<&LineSilence>) {
+        let Some(LineSilence { gap_us, expected }) = silence else { return };
+        let expectation = PartExpectation { expected: expected.clone(), by: None };
+        self.push(&GAP.into(), Some(gap_text(*gap_us)), Surprise::default(), expectation);
     }
 
     /// Says of the latest part when its like was last seen.

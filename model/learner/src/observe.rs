@@ -30,7 +30,7 @@ use crate::values::Values;
 use crate::words::Words;
 use std::f64::consts::LOG2_E;
 use std::sync::Arc;
-use surmise_event::{AlarmKind, Event, FieldOutcome, OddWord, Outcome, Value};
+use surmise_event::{Event, FieldOutcome, OddWord, Outcome, Value};
 use surmise_experts::ExpertSet;
 use surmise_stopwatch::{EventStage, lap};
 
@@ -111,7 +111,7 @@ impl Learner {
         let events = event.offsets(&self.schema);
         (out.offset, out.events, out.model_version) = (self.position.offset, events, self.position.version);
         self.measures.explanations.clear();
-        (self.scratch.line_judgement, self.scratch.line_time_us) = (None, None);
+        (self.scratch.line_judgement, self.scratch.line_time_us, self.scratch.line_silence) = (None, None, None);
         self.measures.parts.list.clear();
         (out.anomaly_score, out.rarity_events, out.alarm) = (0.0, 1.0, None);
         out.fields.clear();
@@ -176,7 +176,7 @@ impl Learner {
             }
             if let Some(line) = self.scratch.line_judgement.take() {
                 let bits = [line.sum, line.with_own()].map(|sum| sum * LINE_SUM_BITS);
-                self.monitors.alarms.evidence(AlarmKind::Value, bits, self.scratch.line_cause);
+                self.monitors.alarms.evidence(self.scratch.line_kind, bits, self.scratch.line_cause);
             }
             self.claim_sessions(name, out);
             self.judge(out.offset, out);

@@ -80,8 +80,7 @@ impl Learner {
             return None;
         };
         let cost = Surprise::of_decision(model.miss()?);
-        // before the first value there are no experts that could have paid
-        if self.measures.scoring && !self.measures.tally.fields[i].experts.is_empty() {
+        if self.measures.scoring {
             self.measures.tally.add_common(i, cost.nats);
         }
         if self.measures.parts.is_on() {

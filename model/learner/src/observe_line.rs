@@ -4,7 +4,7 @@ use crate::clock::Clocks;
 use crate::explain::FieldExplanation;
 use crate::field::Model;
 use crate::learner::Learner;
-use crate::line_cause::{cause_of, is_telling};
+use crate::line_cause::{cause_of, is_telling, kind_of};
 use crate::line_parts::LineExpectation;
 use crate::observe::{EventInProgress, LINE_SUM_BITS, ObservedField, Role};
 use crate::observe_fields::rank;
@@ -12,7 +12,7 @@ use crate::sessions::count_symbol;
 use crate::surprise::Surprise;
 use crate::values::hash_of_symbol;
 use std::f64::consts::LN_2;
-use surmise_event::{AlarmKind, OddWord, Value};
+use surmise_event::{OddWord, Value};
 use surmise_experts::ExpertSet;
 use surmise_lines::{LineOutcome, WHOLE_LINE};
 use surmise_stopwatch::{EventStage, lap};
@@ -31,6 +31,7 @@ impl Learner {
         value: &Value,
         role: Role,
     ) -> (ObservedField, u32) {
+        let has_gap = self.schema.has_gap();
         let inputs = &mut self.scratch.side_inputs;
         let field = &mut self.models.fields[i];
         field.fill_side_inputs(&now.current, Clocks::of(now.key.clock.last_us()), inputs);
@@ -46,6 +47,7 @@ impl Learner {
         let reading = lines.read(text, now.event.time_us);
         lap(EventStage::Reading);
         let hash = hash_of_symbol(reading.template);
+        let silence = gaps.silence(reading.time_us);
         gaps.observe(reading.time_us);
         self.monitors.alarms.usual_gap(gaps.usual_seconds());
         self.scratch.line_time_us = self.scratch.line_time_us.or(reading.time_us);
@@ -92,6 +94,7 @@ impl Learner {
         lap(EventStage::Slots);
         if parts.is_on() {
             let seen = self.monitors.seen.get(i);
+            parts.push_silence(silence.as_ref().filter(|_| !has_gap));
             parts.push_line(&field.name, lines, reading.template, (cost, line), expectation, seen);
         }
         cost.nats += line.slot_nats;
@@ -102,7 +105,9 @@ impl Learner {
         let seen = self.monitors.seen.get(i);
         let cause = cause_of(line, lines, (reading.template, is_known), seen);
         let own_bits = line.judgement.own * LINE_SUM_BITS;
-        let is_normal = |about: &u64| self.monitors.alarms.is_normal(AlarmKind::Value, *about, own_bits);
+        let kind = kind_of(line, silence.is_some());
+        (self.scratch.line_kind, self.scratch.line_silence) = (kind, silence);
+        let is_normal = |about: &u64| self.monitors.alarms.is_normal(kind, *about, own_bits);
         // what people called normal is no evidence, so that the lines behind it are not odd for it either
         if cause.as_ref().is_some_and(is_normal) {
             lines.take_back_evidence(line);

@@ -115,10 +115,15 @@ const END: &str = "end";
 const ENDS: &str = "(the key ends)";
 const GOES_ON: &str = "(the key goes on)";
 
+/// A time since an event before, in microseconds, as its part has it.
+pub(crate) fn gap_text(gap_us: i64) -> String {
+    format!("{} s", gap_us as f64 / 1e6)
+}
+
 /// A value as the part of it has it; `gap_us` is the time since the key's last event.
 pub(crate) fn value_text(model: &Model, value: &Value, gap_us: Option<i64>) -> Option<String> {
     match (model, value) {
-        (Model::Gap(..), _) => gap_us.map(|us| format!("{} s", us as f64 / 1e6)),
+        (Model::Gap(..), _) => gap_us.map(gap_text),
         (_, Value::Symbol(text)) => Some(text.to_string()),
         (_, Value::Number(x)) => Some(x.to_string()),
         (_, Value::Bytes(text)) => Some(String::from_utf8_lossy(text).into_owned()),

@@ -79,15 +79,18 @@ impl StreamTally {
     /// were `awake` had something to say.
     pub fn add_experts(&mut self, field: usize, mixture: f64, experts: &[f64], awake: ExpertSet) {
         let sums = &mut self.fields[field];
+        // those that come into being now would have paid what was common to all before
+        let before = if sums.experts.is_empty() { sums.mixture } else { 0.0 };
         sums.mixture += mixture;
         sums.spoke = sums.spoke.union(awake);
-        sums.experts.resize(experts.len(), 0.0);
+        sums.experts.resize(experts.len(), before);
         for (sum, nats) in sums.experts.iter_mut().zip(experts) {
             *sum += nats;
         }
     }
 
-    /// Adds what a part of a value cost that no expert has a say in; each of them would have paid as much.
+    /// Adds what a part of a value cost that no expert has a say in; each of them would have paid as much, also those
+    /// that come into being later.
     pub fn add_common(&mut self, field: usize, nats: f64) {
         let sums = &mut self.fields[field];
         sums.mixture += nats;

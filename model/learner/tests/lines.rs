@@ -194,3 +194,26 @@ fn what_stood_in_a_slot_is_sought_in_that_slot() {
     let part = learner.latest_parts().iter().find(|part| part.value.as_deref() == Some("404"));
     assert_eq!(part.and_then(|part| part.last_seen), Some(300), "{:?}", learner.latest_parts());
 }
+
+/// Lines every two seconds or so, and among them one after twenty minutes.
+#[test]
+fn a_line_after_a_silence_is_told_as_one_that_came_late() {
+    let (mut learner, mut random) = (learner(), Random::new(2));
+    let mut seconds = 1_764_500_000.0;
+    let mut told = Vec::new();
+    for i in 0..9_000 {
+        seconds += -2.0 * libm::log(1.0 - random.uniform()) + if i == 8_000 { 1_200.0 } else { 0.0 };
+        let stamp = surmise_event::format_time((seconds as i64) * 1_000_000);
+        let line = format!("{stamp} INFO job {} done in {} ms", random.below(9_999), 10 + random.below(80));
+        let outcome = observe(&mut learner, &line);
+        let begins = outcome.alarm.filter(|alarm| alarm.phase == AlarmPhase::Begins);
+        told.extend(begins.map(|alarm| (i, alarm.kind, outcome.parts)));
+    }
+    let [(at, kind, parts)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((*at, *kind), (8_000, AlarmKind::Missing));
+    let gap = &parts[0];
+    let text = gap.value.as_deref().unwrap();
+    assert!(&*gap.name == "gap" && gap.excess_bits == 0.0 && text.starts_with("12"), "{gap:?}");
+    let Some(Expected::Number { mean, .. }) = &gap.expected else { panic!("{gap:?}") };
+    assert!((1.0..4.0).contains(mean), "what was expected before: {mean}");
+}

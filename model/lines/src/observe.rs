@@ -140,7 +140,7 @@ impl LineModel {
         if begins {
             self.order(reading.template, &mut line);
         }
-        let overdue = self.silence(reading.template, now_us, &mut line);
+        let overdue = self.silence(reading, now_us, &mut line);
         let emphasis = if line.is_severe { self.severe_emphasis() } else { 1.0 };
         let judgement = match begins {
             true => self.judge.judge(&line.evidence, emphasis),
@@ -316,9 +316,9 @@ impl LineModel {
     }
 
     /// What does not come, and how many lines come in a stretch of time.
-    fn silence(&mut self, template: u32, now_us: i64, line: &mut Observed) -> Option<LineOverdue> {
+    fn silence(&mut self, reading: &LineReading, now_us: i64, line: &mut Observed) -> Option<LineOverdue> {
         self.overdue.make_room();
-        self.overdue.seen(GapSource::Template(template), now_us);
+        self.overdue.seen(GapSource::Template(reading.template), now_us);
         for source in &line.sources {
             self.overdue.seen(*source, now_us);
         }
@@ -327,7 +327,7 @@ impl LineModel {
             line.say(LineChannel::Missing, overdue.bits, WHOLE_LINE);
         }
         for rate in &mut self.rates {
-            let bits = rate.line(now_us, self.lines);
+            let bits = rate.line(now_us, reading.time_us.unwrap_or(now_us), self.lines);
             line.say(LineChannel::Rate, bits, WHOLE_LINE);
         }
         overdue.map(|overdue| self.overdue_text(overdue))

@@ -41,8 +41,10 @@ impl Rate {
         }
     }
 
-    /// Learns a line at this time; returns the bits of the oddest stretch that it closes.
-    pub fn line(&mut self, now_us: i64, line: u64) -> f64 {
+    /// Learns a line that is of a time of its own, where the stream is at `now_us`; returns the bits of the oddest
+    /// stretch that it closes. A line of a stretch that is over counts for none: after a clock was set back, all lines
+    /// are of the past until it has caught up, and no stretch is to be made of them.
+    pub fn line(&mut self, now_us: i64, own_us: i64, line: u64) -> f64 {
         let from_us = *self.from_us.get_or_insert(now_us);
         if self.width_us == 0 {
             self.count += 1;
@@ -62,7 +64,7 @@ impl Rate {
             from_us = now_us;
         }
         self.from_us = Some(from_us);
-        self.count += 1;
+        self.count += u64::from(own_us >= from_us);
         most
     }
 
@@ -96,5 +98,26 @@ impl Persist for Rate {
         s.f64("variance", &mut self.variance)?;
         s.u64("stretches", &mut self.stretches)?;
         self.mark.persist(s)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use surmise_fixtures::Random;
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_rush_of_lines() {
+        let (mut rate, mut random) = (Rate::new(60.0), Random::new(4));
+        let (mut time_us, mut latest_us, mut most) = (0, 0, 0f64);
+        for line in 0..12_000 {
+            time_us += 1 + (4_000_000.0 * random.uniform()) as i64;
+            // by five minutes
+            time_us -= if line == 8_000 { 300_000_000 } else { 0 };
+            latest_us = time_us.max(latest_us);
+            let bits = rate.line(latest_us, time_us, line);
+            most = most.max(if line > 8_000 { bits } else { 0.0 });
+        }
+        assert!(most < 6.0, "{most}");
     }
 }
