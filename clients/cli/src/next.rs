@@ -190,13 +190,25 @@ pub(crate) fn in_one_line(p: &Prediction) -> String {
         }
         Expected::Number { mean, quantiles, .. } => {
             let (low, high) = (quantiles.get("0.05"), quantiles.get("0.95"));
-            let within = low.zip(high).map_or(String::new(), |(l, h)| format!(" ({} to {})", number(*l), number(*h)));
-            format!("{name}: {}{within}", number(*mean))
+            let width = low.zip(high).map_or(f64::INFINITY, |(l, h)| h - l);
+            let number = |x: &f64| resolved(*x, width);
+            let within = low.zip(high).map_or(String::new(), |(l, h)| format!(" ({} to {})", number(l), number(h)));
+            format!("{name}: {}{within}", number(mean))
         }
     };
     let mut parts: Vec<String> = p.fields.iter().map(field).collect();
     parts.extend(p.end.map(|e| format!("end {:.0} %", e * 100.0)));
     parts.join("   ")
+}
+
+/// A number beside others that lie within so much of it: a large one with all the digits in which they differ.
+fn resolved(x: f64, width: f64) -> String {
+    let is_large = (1e6..1e15).contains(&x.abs());
+    if !is_large || width > 0.01 * x.abs() {
+        return number(x);
+    }
+    let decimals = (1 - width.max(1e-6).log10().floor() as i32).clamp(0, 3) as usize;
+    format!("{x:.decimals$}")
 }
 
 /// Characters of a symbol on a line of its own, and among others.
@@ -225,6 +237,11 @@ mod tests {
         let p = prediction(serde_json::from_str(json).unwrap()).unwrap();
         let one = in_one_line(&p);
         assert_eq!(one, "ms: 10.5 (1 to 20)   page: /home 61 %, \" \" 20 %, (missing) 10 %   end 25 %");
+        let count = r#"{"offset":7,"model_version":7,"fields":{
+            "count":{"mean":1000003000,"median":1000003000,"quantiles":{"0.05":1000002990,"0.95":1000003010}}}}"#;
+        let count = prediction(serde_json::from_str(count).unwrap()).unwrap();
+        assert_eq!(in_one_line(&count), "count: 1000003000 (1000002990 to 1000003010)");
+        assert_eq!([resolved(1e9, 1e8), resolved(12.5, 0.001)], ["1.000e9", "12.5"]);
         assert!(lines(&p, Paint::stdout()).iter().any(|l| l.contains("61.00 %")));
         assert_eq!(steps(serde_json::json!({"stream":"x","steps":[1,2]})).unwrap().len(), 2);
     }

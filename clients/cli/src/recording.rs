@@ -50,7 +50,7 @@ pub(crate) struct RecordingArgs {
 }
 
 /// Reads `yes` or `no`.
-fn yes_or_no(word: &str) -> Result<bool, &'static str> {
+pub(crate) fn yes_or_no(word: &str) -> Result<bool, &'static str> {
     match word {
         "yes" => Ok(true),
         "no" => Ok(false),

@@ -172,10 +172,11 @@ mod file {
 
     use super::WhyArgs;
     use crate::learner::{LearnerArgs, replay_failure};
+    use crate::recording::yes_or_no;
     use clap::Args;
     use surmise_evaluation::{ReplayOptions, replay_why};
     use surmise_protocol::WhyAnswer;
-    use surmise_recording::{FieldChoice, Format, SourceOptions};
+    use surmise_recording::{FieldChoice, Format, SourceOptions, TimeFormat, TimeZoneName};
     use surmise_store::TemporaryPages;
     use surmise_terminal::Failure;
 
@@ -193,12 +194,21 @@ mod file {
         /// Of a file: the column that holds the time.
         #[arg(long, value_name = "COL")]
         time: Option<String>,
+        /// Of a file: how times are written, as for replay.
+        #[arg(long, value_name = "FORM")]
+        time_format: Option<TimeFormat>,
+        /// Of a file: the time zone of times that have none.
+        #[arg(long, value_name = "ZONE")]
+        time_zone: Option<TimeZoneName>,
+        /// Of a file: whether a table begins with a header.
+        #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+        header: Option<bool>,
         #[command(flatten)]
         learner: LearnerArgs,
     }
 
     pub(super) fn answer(args: &WhyArgs) -> Result<WhyAnswer, Failure> {
-        let FileArgs { format, fields, key, time, learner } = args.recording.clone();
+        let FileArgs { format, fields, key, time, time_format, time_zone, header, learner } = args.recording.clone();
         let (learner, learning) = learner.choices()?;
         let options = ReplayOptions {
             pages: Some(TemporaryPages::shared),
@@ -213,6 +223,9 @@ mod file {
             fields,
             key,
             time,
+            time_format,
+            time_zone,
+            header,
             ..SourceOptions::default()
         };
         replay_why(&source, &options, args.offset).map_err(replay_failure)

@@ -83,8 +83,13 @@ impl From<std::io::Error> for Failure {
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Failure {
+        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
         let exit = match &error {
             SourceError::Usage(_) | SourceError::Open { .. } => Exit::Usage,
+            // a compressed file that is cut off or damaged is no matter of the disk
+            SourceError::Read { error, .. } if matches!(error.kind(), UnexpectedEof | InvalidData | InvalidInput) => {
+                Exit::Data
+            }
             SourceError::Read { .. } => Exit::Storage,
             SourceError::Data { .. } => Exit::Data,
         };
@@ -133,5 +138,22 @@ pub fn finish(program: &str, done: Result<(), Failure>) -> ExitCode {
             eprintln!("{program}: {failure}");
             exit.into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn a_file_that_is_cut_off_is_no_fault_of_the_disk() {
+        let exit = |kind| {
+            let read = SourceError::Read { file: "a.gz".into(), error: Error::new(kind, "it was cut off") };
+            Failure::from(read).exit()
+        };
+        assert_eq!(exit(ErrorKind::UnexpectedEof), Some(Exit::Data));
+        assert_eq!(exit(ErrorKind::InvalidData), Some(Exit::Data));
+        assert_eq!(exit(ErrorKind::StorageFull), Some(Exit::Storage));
     }
 }

@@ -78,6 +78,7 @@ impl Format {
             Some("tokens" | "seq") => Format::Tokens,
             // every line of a log is an event, JSON or not, so that offsets are lines
             Some("log") => Format::Lines,
+            _ if is_rotated_log(name) => Format::Lines,
             Some("txt" | "text" | "md") if is_text(head) => Format::Text,
             _ => by_content(head),
         }
@@ -164,24 +165,63 @@ fn by_content(head: &[u8]) -> Format {
     let share = |is: &dyn Fn(&str) -> bool| lines.iter().filter(|l| is(l)).count() as f64 / lines.len().max(1) as f64;
     let integers = |l: &str| l.split_whitespace().all(|word| word.parse::<i64>().is_ok());
     let words = |l: &str| l.split_whitespace().count();
-    // times and log levels begin so
-    let like_a_log = |l: &str| l.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<');
     match lines.as_slice() {
         [] => Format::Text,
         [first, ..] if is_json(first.as_bytes()) => Format::Ndjson,
         _ if share(&integers) == 1.0 && share(&|l| words(l) > 1) > 0.2 => Format::Tokens,
         [first, rest @ ..] if !rest.is_empty() && is_table(first, rest) => Format::Csv,
         _ if share(&|l| words(l) == 1) > 0.95 => Format::Lines,
-        _ if share(&like_a_log) > 0.8 => Format::Lines,
+        _ if share(&is_like_a_log) > 0.8 => Format::Lines,
         _ => Format::Text,
     }
 }
 
-/// Whether the lines are a header of names and rows with as many separators, at least one.
+/// Whether a name is one of a log that was put aside under a number or a date, as `app.log.1` and `app.log-20261025`.
+fn is_rotated_log(name: &str) -> bool {
+    let rest = name.rsplit_once(".log").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| rest.len() > 1 && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '_')))
+}
+
+/// Months as the lines of a system's log begin with them.
+const MONTHS: [&str; 12] =
+    ["Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "];
+
+/// Whether a line begins with a time or a level, as those of logs do: `2026-…`, `[…`, `<34>…`, `Oct 25 …`, `I1025 …`.
+fn is_like_a_log(line: &str) -> bool {
+    let rest = MONTHS.iter().find_map(|month| line.strip_prefix(month));
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    line.starts_with(|c: char| c.is_ascii_digit() || c == '[' || c == '<')
+        || rest.is_some_and(|rest| digits(rest.trim_start()) > 0)
+        || line.starts_with(['I', 'W', 'E', 'F']) && digits(&line[1..]) == 4
+}
+
+/// Words and bytes that the name of a column has at most.
+const NAME_WORDS_MAX: usize = 6;
+const NAME_BYTES_MAX: usize = 80;
+
+/// Whether a cell may be the name of a column: short, and no number.
+fn is_name(cell: &str) -> bool {
+    let cell = cell.trim();
+    !cell.is_empty()
+        && cell.len() <= NAME_BYTES_MAX
+        && cell.split_whitespace().count() <= NAME_WORDS_MAX
+        && cell.parse::<f64>().is_err()
+}
+
+/// Whether a line begins with a time of day or a date, which a header does not.
+fn begins_with_time(line: &str) -> bool {
+    let line = line.trim_start_matches(['"', '[']);
+    let first = line.split_whitespace().next().unwrap_or_default();
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && (first.contains(':') || first.matches(['-', '/', '.']).count() >= 2)
+}
+
+/// Whether the lines are a header of names and rows with as many separators, at least one. Lines of a log that all have
+/// a comma, as before the milliseconds of their times, are none.
 fn is_table(header: &str, rows: &[&str]) -> bool {
     [',', ';', '\t', '|'].iter().any(|separator| {
         let columns = header.matches(*separator).count();
-        let names = header.split(*separator).all(|c| !c.trim().is_empty() && c.trim().parse::<f64>().is_err());
+        let names = !begins_with_time(header) && header.split(*separator).all(is_name);
         columns > 0 && names && rows.iter().all(|r| r.matches(*separator).count() == columns)
     })
 }
@@ -204,6 +244,14 @@ mod tests {
             ("states", "up\ndown\nup\n", Format::Lines),
             ("syslog", "2026-01-01 host a b\n2026-01-02 host c d\n", Format::Lines),
             ("bin", "a\0b", Format::Bytes),
+            ("app.out", "2026-10-25 00:00:02,563 INFO a\n2026-10-25 00:00:03,001 WARN b\n", Format::Lines),
+            ("app.log.1", "a,b\nc,d\n", Format::Lines),
+            ("app.log-20261025.gz", "a,b\nc,d\n", Format::Lines),
+            ("x.log.csv", "a,b\nc,d\n", Format::Csv),
+            ("messages", "Oct 25 00:00:02 web1 sshd[12]: a b\nOct  5 00:00:03 web1 sshd[12]: a c\n", Format::Lines),
+            ("kubelet", "I1025 00:00:02.1 12 a.go:5] b c\nW1025 00:00:02.1 12 a.go:5] b d\n", Format::Lines),
+            ("play", "May I go, he said\nDecember is cold\n", Format::Text),
+            ("x", "station,00:00,01:00\nA,1,2\nB,3,4\n", Format::Csv),
         ] {
             assert_eq!(Format::detect(name, head.as_bytes()), want, "{name}");
         }
@@ -219,6 +267,12 @@ mod tests {
             ("", Format::Lines),
             ("{\"data\":1}\n", Format::Ndjson),
             ("date,a\n2016-01-01,1\n2016-01-02,2\n", Format::Csv),
+            (
+                "10.0.0.1 - - [25/Oct/2026:00:00:02 +0200] \"GET /a HTTP/1.1\" 200 634 \"-\" \"Mozilla/5.0 (X11; Linux)\"\n\
+                 10.0.0.2 - - [25/Oct/2026:00:00:03 +0200] \"GET /b HTTP/1.1\" 200 635 \"-\" \"Mozilla/5.0 (X11; Linux)\"\n\
+                 10.0.0.3 - - [25/Oct/2026:00:00:04 +0200] \"GET /c HTTP/1.1\" 200 636 \"-\" \"Mozilla/5.0 (X11; Linux)\"\n",
+                Format::Lines,
+            ),
             ("5 5 22 11\n", Format::Tokens),
             ("PAR1", Format::Parquet),
             ("a\0b", Format::Bytes),

@@ -15,8 +15,9 @@ const SEVERITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "noti
 const NIL: &str = "-";
 /// Bytes of a program's name at most; a longer word before a colon is no program.
 const PROGRAM_BYTES_MAX: usize = 48;
-/// Microseconds of half a year: a time without a year is that of the year in which it is nearest.
-const HALF_YEAR_US: i64 = 182 * 86_400 * 1_000_000;
+/// A time without a year is the latest that is no more than so much, in microseconds, ahead of its arrival: clocks are
+/// wrong, and time zones are left out.
+const DAY_US: i64 = 86_400 * 1_000_000;
 
 /// A message, and what its sender says of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -162,13 +163,13 @@ fn classic_time(text: &str, arrival_us: i64) -> Option<(i64, &str)> {
     let (time, rest) = (text.get(..15).filter(|time| time.is_ascii())?, text.get(15..)?.strip_prefix(' ')?);
     let civil = CivilTime::parse(time, None).filter(|civil| civil.year.is_none())?;
     let year = civil_year(arrival_us);
-    // a message of the last evening of a year may come in the next one
+    // a message of the last evening of a year may come in the next one, but none comes long before its time
     let times = [year - 1, year, year + 1].into_iter().filter_map(|year| {
         let text = format!("{year:04}-{:02}-{:02}T{}", civil.month, civil.day, &time[7..]);
         parse_standard(&text)
     });
-    let nearest = times.min_by_key(|time| time.abs_diff(arrival_us))?;
-    (nearest.abs_diff(arrival_us) <= HALF_YEAR_US as u64 + 86_400_000_000).then_some((nearest, rest))
+    let nearest = times.filter(|time| *time <= arrival_us.saturating_add(DAY_US)).max()?;
+    Some((nearest, rest))
 }
 
 /// The year of a time, in UTC.

@@ -48,6 +48,10 @@ fn messages_of_rfc_3164_are_read() {
     let m = parse("<13>Nov  8 07:00:00 backup: done: 3 files");
     assert_eq!((m.host, m.program, m.text), (None, Some("backup"), "done: 3 files"));
     assert_eq!(m.time_us, parse_standard("2026-11-08T07:00:00Z"));
+    // a clock that began anew is behind, not months ahead
+    let december = parse_standard("2026-12-01T12:00:00Z").unwrap();
+    let booted = SyslogMessage::parse("<13>Jan  1 00:00:00 h p: x", december).unwrap();
+    assert_eq!(booted.time_us, parse_standard("2026-01-01T00:00:00Z"));
     // written before the year began in which it comes
     let new_year = parse_standard("2027-01-01T00:00:01Z").unwrap();
     let late = SyslogMessage::parse("<13>Dec 31 23:59:59 h p: x", new_year).unwrap();

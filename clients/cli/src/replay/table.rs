@@ -169,7 +169,8 @@ fn field_table(r: &ReplayResult) -> Table {
         if let Some(h) = r.horizon
             && (f.horizon_mse.is_some() || f.horizon_top1.is_some())
         {
-            let label = format!("  {h} steps ahead");
+            // the mean over all of them
+            let label = if h > 1 { format!("  1 to {h} steps ahead") } else { "  1 step ahead".to_owned() };
             let blank = String::new;
             t.row([
                 label,
